@@ -1,0 +1,25 @@
+"""Images of exactly the size asked for, with Pillow's pixels at several times Pillow's speed."""
+
+from fastfit.apply import Fit, cover, fit, pad, stretch
+from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
+from fastfit.geometry import Plan, plan
+from fastfit.types import Box, Size
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "CodecError",
+    "FastfitError",
+    "Fit",
+    "ImageError",
+    "OptionError",
+    "Plan",
+    "Size",
+    "SizeError",
+    "cover",
+    "fit",
+    "pad",
+    "plan",
+    "stretch",
+]

@@ -1,0 +1,58 @@
+"""The errors that fastfit raises; every one is also a `ValueError`."""
+
+from typing import Any, Self
+
+__all__ = ["CodecError", "FastfitError", "ImageError", "OptionError", "SizeError"]
+
+
+class FastfitError(ValueError):
+    """Base of every error that fastfit raises on purpose.
+
+    The message always reads ``name: expected X, got Y``; the three facts stay available as attributes.
+
+    Parameters
+    ----------
+    name : str
+        What was wrong: a parameter, or the file that could not be used.
+    expected : str
+        What would have been right.
+    got : str
+        What was there instead.
+    """
+
+    def __init__(self, name: str, expected: str, got: str) -> None:
+        super().__init__(name, expected, got)
+        self.name = name
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.name}: expected {self.expected}, got {self.got}"
+
+    def renamed(self, name: str) -> Self:
+        """Return the same error about `name`: what ``data`` is called where the caller knows the file."""
+        return type(self)(name, self.expected, self.got)
+
+
+class SizeError(FastfitError):
+    """A size that is no pair of positive integers."""
+
+
+class ImageError(FastfitError):
+    """An array that is no image: wrong type, shape or dtype."""
+
+
+class OptionError(FastfitError):
+    """An option outside its range, or one that does not go with the image."""
+
+
+class CodecError(FastfitError):
+    """Bytes that are no whole image, or an image that cannot be written as asked."""
+
+
+def describe(value: Any) -> str:
+    """Return a short, single-line description of a rejected value for an error's ``got``."""
+    text = repr(value)
+    if len(text) <= 80 and "\n" not in text:
+        return text
+    return f"{text[:60].splitlines()[0]}… ({type(value).__name__})"

@@ -1,0 +1,162 @@
+"""Where every pixel goes: `plan` turns sizes and a mode into two rectangles. Arithmetic only."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from fastfit.errors import OptionError, describe
+from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_size
+
+__all__ = ["Plan", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a fit does to an image: read `crop`, write it to `inner`, fill the rest.
+
+    Immutable and hashable; equal inputs give equal plans.
+    """
+
+    src: Size
+    """Size of the source, in pixels."""
+    dst: Size
+    """Size of the result, in pixels."""
+    crop: Box
+    """What is read from the source, in source pixels; floats, sub-pixel."""
+    inner: Box
+    """What is written of the result, in its pixels; ints."""
+
+    @property
+    def inner_size(self) -> Size:
+        """Size of the part of the result that holds the picture, at least 1×1."""
+        return Size(int(self.inner.width), int(self.inner.height))
+
+    def snapped(self) -> "Plan":
+        """Return the plan with `crop` on whole pixels, as `cv2.resize` on an array slice needs it.
+
+        Edges are rounded to the nearest pixel; a crop that would vanish keeps one pixel.
+        """
+        left, right = _snap(self.crop.left, self.crop.right, self.src.width)
+        top, bottom = _snap(self.crop.top, self.crop.bottom, self.src.height)
+        return replace(self, crop=Box(left, top, right, bottom))
+
+
+def plan(
+    src: SizeLike,
+    dst: SizeLike,
+    mode: Mode = "cover",
+    *,
+    centering: Sequence[float] = (0.5, 0.5),
+    box: Sequence[float] | None = None,
+) -> Plan:
+    """Compute what is read from a source of one size and where it is written in a result of another.
+
+    The numbers are those of Pillow's ``ImageOps.fit`` (cover), ``ImageOps.pad`` (pad) and ``Image.resize``
+    (stretch) for every pair of sizes where Pillow gives an answer. Where Pillow would round a side of the
+    picture to 0 it becomes 1.
+
+    Parameters
+    ----------
+    src, dst : Size, (int, int) or str
+        Sizes of the source and of the result, ``(width, height)`` or ``"1280x720"``.
+    mode : {"cover", "pad", "stretch"}
+        ``cover`` fills the result and crops what is over; ``pad`` shows the whole picture and leaves
+        borders; ``stretch`` changes the aspect.
+    centering : (float, float)
+        Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1).
+    box : (float, float, float, float), optional
+        Use only this part of the source: ``(left, top, right, bottom)`` in pixels.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    SizeError, OptionError
+        A size, mode, centering or box outside its range.
+
+    Notes
+    -----
+    Cover follows Pillow's ``ImageOps.fit``: with a the aspect of `dst` and w×h that of the box, the crop is
+    ``a·h × h`` where the box is wider than `dst`, else ``w × w/a``, offset by ``(rest)·centering``. Pad follows
+    ``ImageOps.pad``: ``round(h/w·W)`` or ``round(w/h·H)``, Python's round half to even.
+
+    Examples
+    --------
+    >>> plan((4000, 3000), (1280, 720), "pad").inner
+    Box(left=160, top=0, right=1120, bottom=720)
+    """
+    source, target = as_size(src, "src"), as_size(dst, "dst")
+    part = Box(0.0, 0.0, float(source.width), float(source.height)) if box is None else as_box(box, source)
+    return _plan(source, target, as_mode(mode), as_centering(centering), part)
+
+
+def as_centering(value: Sequence[float]) -> tuple[float, float]:
+    """Read a centering: two numbers in [0, 1].
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        x, y = (float(part) for part in value)
+    except (TypeError, ValueError):
+        raise OptionError("centering", "two numbers (x, y) in [0, 1]", describe(value)) from None
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise OptionError("centering", "two numbers (x, y) in [0, 1]", describe(value))
+    return x, y
+
+
+def as_mode(value: str) -> Mode:
+    """Read a mode by its name.
+
+    Raises
+    ------
+    OptionError
+    """
+    for mode in MODES:
+        if value == mode:
+            return mode
+    raise OptionError("mode", f"one of {', '.join(MODES)}", describe(value))
+
+
+@lru_cache(maxsize=1024)
+def _plan(src: Size, dst: Size, mode: Mode, centering: tuple[float, float], part: Box) -> Plan:
+    whole = Box(0, 0, dst.width, dst.height)
+    if mode == "cover":
+        return Plan(src, dst, _cover(part, dst, centering), whole)
+    if mode == "pad":
+        return Plan(src, dst, part, _contain(part, dst, centering))
+    return Plan(src, dst, part, whole)
+
+
+def _cover(part: Box, dst: Size, centering: tuple[float, float]) -> Box:
+    aspect = dst.width / dst.height
+    width, height = part.width, part.height
+    if width / height > aspect:
+        width = aspect * height
+    elif width / height < aspect:
+        height = width / aspect
+    left = part.left + (part.width - width) * centering[0]
+    top = part.top + (part.height - height) * centering[1]
+    # Rounding may put an edge an ulp outside; the source has no pixel there.
+    return Box(left, top, min(left + width, part.right), min(top + height, part.bottom))
+
+
+def _contain(part: Box, dst: Size, centering: tuple[float, float]) -> Box:
+    width, height = dst
+    aspect = part.width / part.height
+    if aspect > dst.width / dst.height:
+        height = max(1, round(part.height / part.width * dst.width))
+    elif aspect < dst.width / dst.height:
+        width = max(1, round(part.width / part.height * dst.height))
+    left = round((dst.width - width) * centering[0])
+    top = round((dst.height - height) * centering[1])
+    return Box(left, top, left + width, top + height)
+
+
+def _snap(low: float, high: float, limit: int) -> tuple[int, int]:
+    start = min(math.floor(low + 0.5), limit - 1)
+    return start, max(start + 1, min(math.floor(high + 0.5), limit))

@@ -1,0 +1,201 @@
+"""The weights of one axis as a banded matrix, cut into dense blocks that BLAS multiplies.
+
+Output line i is a weighted sum of neighbouring input lines. Four to eight output lines together read one
+window of input lines: a small dense matrix. Where the windows of successive blocks start at equal distances,
+their product is a single batched ``np.matmul``; a `Run` is such a stretch. A few runs make up an axis.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from fastfit.resample.filters import FILTERS, Float64
+
+Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+# Pillow's 8-bit weights are integers of this many bits; as float32 they are still exact.
+_WEIGHT_BITS = 22
+# The cost of one matrix product and of one np.matmul call, in multiply-adds per lane. From a sweep of block
+# sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are worth.
+_PRODUCT_COST, _CALL_COST = 13, 400
+_BLOCK_SIZES = (4, 5, 6, 7, 8)
+_SLACKS = (0, 1, 2, 3, 4, 6, 8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Blocks whose windows start `stride` input lines apart."""
+
+    out_start: int
+    """First output line."""
+    in_start: int
+    """First input line of the first window, relative to the band's `start`."""
+    stride: int
+    """Input lines from one window to the next."""
+    weights: Floats
+    """``(blocks, lines, window)``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """How `n_out` lines are made of the input lines `start` to `stop`."""
+
+    start: int
+    stop: int
+    n_out: int
+    runs: tuple[Run, ...]
+    """Empty where the output lines are the input lines."""
+    dtype: np.dtype[Any]
+    """Of the weights, and so of the sums: float32 or float64."""
+    first: npt.NDArray[np.int64]
+    """``(n_out,)``: the first input line of each output line, relative to `start`."""
+    taps: Floats
+    """``(n_out, most)``: the weights of each output line from there on; zeros behind its last."""
+
+
+@lru_cache(maxsize=128)
+def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantized: bool) -> Band:
+    """Compute the weights that resample input lines [low, high) to `n_out` lines.
+
+    Parameters
+    ----------
+    n_in : int
+        Lines of the input; the filter does not reach beyond them.
+    n_out : int
+        Lines of the output.
+    low, high : float
+        The part of the input that the output shows.
+    resample : str
+        A key of `FILTERS`.
+    quantized : bool
+        Round the weights to 22 bits, as Pillow does for 8-bit images.
+
+    Returns
+    -------
+    Band
+        Cached and shared: not to be modified.
+
+    Notes
+    -----
+    Pillow's ``precompute_coeffs``: centre ``low + (i + 0.5)·scale``, support widened by ``max(scale, 1)``,
+    taps from ``int(centre - support + 0.5)`` to ``int(centre + support + 0.5)`` clipped to the input,
+    normalised to sum 1, in float64 but for the extent, a C float.
+    """
+    support, kernel, rational = FILTERS[resample]
+    scale = float(np.float32(high - low)) / n_out
+    centers = low + (np.arange(n_out) + 0.5) * scale
+    exact = quantized and _many_halves(centers, scale, rational)
+    dtype = np.dtype(np.float64 if exact else np.float32)
+    if low == int(low) and high == low + n_out:
+        return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1), dtype))
+    widening = max(scale, 1.0)
+    support *= widening
+    first = np.maximum((centers - support + 0.5).astype(np.int64), 0)
+    last = np.minimum((centers + support + 0.5).astype(np.int64), n_in)
+    taps = np.arange((last - first).max())
+    # The order of these operations is Pillow's: at the edge of a box filter the last bit decides.
+    weights = kernel(first - centers + 0.5, taps, 1.0 / widening)
+    _drop_unused(weights, last - first)
+    totals = weights.sum(axis=1, keepdims=True)
+    weights /= np.where(totals == 0.0, 1.0, totals)
+    if quantized:
+        weights *= 1 << _WEIGHT_BITS
+        weights = np.rint(weights, out=weights)
+        weights /= 1 << _WEIGHT_BITS
+    size, slack = _block_size(scale, 2 * support, n_out)
+    start, stop = int(first[0]), int(last[-1])
+    first -= start
+    weights = weights.astype(dtype, copy=False)
+    layout = list(_layout(first.tolist(), (last - start).tolist(), size, slack, round(size * scale)))
+    return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights)
+
+
+def _many_halves(centers: Float64, scale: float, rational: bool) -> bool:
+    """Tell whether many sums may lie within 2^-22 of a half: too many to check one by one.
+
+    Rational weights that repeat after at most 64 lines have small denominators. Other weights meet halves where
+    they are symmetric, a centre on a pixel or between two, and so few that equal neighbours are common.
+    """
+    if rational:
+        phases = np.arange(1, 65) * scale
+        return bool(np.any(np.abs(phases - np.rint(phases)) < 1e-6))
+    symmetric = np.abs(2 * centers - np.rint(2 * centers)) < 1e-4
+    return scale < 2 and float(symmetric.mean()) > 1 / 20
+
+
+def _drop_unused(weights: Float64, counts: npt.NDArray[np.int64]) -> None:
+    """Set weights beyond each line's count of taps to 0: all but the last column only near the ends."""
+    most = weights.shape[1]
+    weights[counts < most, -1] = 0.0
+    short = np.flatnonzero(counts < most - 1)
+    weights[short] *= np.arange(most) < counts[short, None]
+
+
+def _block_size(scale: float, taps: float, n_out: int) -> tuple[int, int]:
+    """Choose how many output lines make a block, and by how many input lines its window may be off.
+
+    Large blocks multiply zeros; small ones are many, and drift from equal distances sooner.
+    """
+
+    def cost(size: int, slack: int) -> float:
+        drift = abs(size * scale - round(size * scale))
+        blocks = n_out / size
+        runs = min(blocks, 1 + blocks * drift / (slack + 1))
+        return n_out * (size * scale + taps + slack) + blocks * _PRODUCT_COST + runs * _CALL_COST
+
+    return min(((size, slack) for size in _BLOCK_SIZES for slack in _SLACKS), key=lambda pair: cost(*pair))
+
+
+class _Stretch(NamedTuple):
+    """The place of a run: its lines, blocks, first window and distance; no weights yet."""
+
+    out_start: int
+    lines: int
+    blocks: int
+    in_start: int
+    stride: int
+    window: int
+
+
+def _layout(first: list[int], last: list[int], size: int, slack: int, stride: int) -> Iterator[_Stretch]:
+    """Cut the lines into runs: extend each while no window grows by more than `slack` or leaves the input."""
+    n_out, n_in = len(first), last[-1]
+    whole = n_out - n_out % size
+    limit = max((last[at + size - 1] - first[at] for at in range(0, whole, size)), default=0) + slack
+    at = 0
+    while at < whole:
+        low, high, blocks = first[at], last[at + size - 1], 1
+        for block in range(1, (whole - at) // size):
+            line, shift = at + block * size, block * stride
+            lower, higher = min(low, first[line] - shift), max(high, last[line + size - 1] - shift)
+            if higher - lower > limit or lower < 0 or higher + shift > n_in:
+                break
+            low, high, blocks = lower, higher, block + 1
+        yield _Stretch(at, size, blocks, low, stride, high - low)
+        at += blocks * size
+    if whole < n_out:
+        yield _Stretch(whole, n_out - whole, 1, first[whole], stride, n_in - first[whole])
+
+
+def _fill(layout: list[_Stretch], first: npt.NDArray[np.int64], weights: Floats) -> tuple[Run, ...]:
+    """Put the weights where the layout wants them, all runs at once."""
+    facts = np.array(layout, dtype=np.int64)
+    counts = facts[:, 1] * facts[:, 2]
+    sizes = counts * facts[:, 5]
+    ends = np.cumsum(sizes)
+    out_start, lines, _, in_start, stride, window = np.repeat(facts, counts, axis=0).T
+    line = np.arange(len(first)) - out_start
+    places = np.repeat(ends - sizes, counts) + line * window + first - in_start - line // lines * stride
+    # Lines have fewer taps than the longest; their surplus zeros may reach into the next line, which is written
+    # after them, and at the very end into room of their own.
+    most = weights.shape[1]
+    flat = np.zeros(int(ends[-1]) + most, weights.dtype)
+    sliding_window_view(flat, most, writeable=True)[places] = weights
+    return tuple(
+        Run(part.out_start, part.in_start, part.stride, block.reshape(part.blocks, part.lines, part.window))
+        for part, block in zip(layout, np.split(flat, ends), strict=False)
+    )

@@ -1,0 +1,78 @@
+"""The convolution filters: Pillow's, as functions of whole arrays."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Float64: TypeAlias = npt.NDArray[np.float64]
+
+
+class Filter(NamedTuple):
+    """A filter kernel."""
+
+    support: float
+    """Distance from the centre beyond which it is zero, in target pixels."""
+    kernel: Callable[[Float64, Float64, float], Float64]
+    """Unnormalised weights, ``(n, k)``, from the first tap's distance to each line's centre, ``(n,)``, in source
+    pixels, the taps' distances to the first, ``(k,)``, and target pixels for each source pixel."""
+    rational: bool = False
+    """Whether weights at rational positions are rational: then sums can be halves."""
+
+
+def _positions(start: Float64, steps: Float64, unit: float) -> Float64:
+    return (start[:, None] + steps) * unit
+
+
+def _box(start: Float64, steps: Float64, unit: float) -> Float64:
+    x = _positions(start, steps, unit)
+    return ((x > -0.5) & (x <= 0.5)).astype(np.float64)
+
+
+def _bilinear(start: Float64, steps: Float64, unit: float) -> Float64:
+    x = np.abs(_positions(start, steps, unit))
+    return np.maximum(1.0 - x, 0.0, out=x)
+
+
+def _hamming(start: Float64, steps: Float64, unit: float) -> Float64:
+    # Pillow writes the constants as C floats: 0.54f, 0.46f.
+    x = _positions(start, steps, unit)
+    window = float(np.float32(0.54)) + float(np.float32(0.46)) * np.cos(np.pi * x)
+    return np.where(np.abs(x) < 1.0, np.sinc(x) * window, 0.0)
+
+
+def _bicubic(start: Float64, steps: Float64, unit: float) -> Float64:
+    # Keys' cubic with a = -0.5.
+    x = np.abs(_positions(start, steps, unit))
+    near = (1.5 * x - 2.5) * x * x + 1.0
+    far = ((x - 5.0) * x + 8.0) * x * -0.5 + 2.0
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+def _lanczos(start: Float64, steps: Float64, unit: float) -> Float64:
+    # sinc(x)·sinc(x/3) = (sin t / t)²·(1 - 4/3·sin²t) with t = πx/3, by sin 3t = 3 sin t - 4 sin³t; and
+    # sin(a + b) = sin a·cos b + cos a·sin b leaves n + k sines instead of 2·n·k. They are most of the cost.
+    a, b = start[:, None] * (unit * np.pi / 3.0), steps * (unit * np.pi / 3.0)
+    t = a + b
+    sine = np.sin(a) * np.cos(b)
+    sine += np.cos(a) * np.sin(b)
+    near = np.abs(t) < 1e-6  # sin t / t is 1 to the last bit; the sum above is not that exact
+    t[near] = sine[near] = 1e-6
+    weights = np.square(sine)
+    np.divide(sine, t, out=sine)
+    sine *= sine
+    weights *= -4.0 / 3.0
+    weights += 1.0
+    weights *= sine
+    weights[np.abs(t, out=t) >= np.pi] = 0.0
+    return weights
+
+
+FILTERS: dict[str, Filter] = {
+    "lanczos": Filter(3.0, _lanczos),
+    "bicubic": Filter(2.0, _bicubic, rational=True),
+    "hamming": Filter(1.0, _hamming),
+    "bilinear": Filter(1.0, _bilinear, rational=True),
+    "box": Filter(0.5, _box, rational=True),
+}

@@ -1,0 +1,110 @@
+"""The words that the rest of the package is written in: sizes, boxes, option names, array aliases."""
+
+import operator
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from fastfit.errors import OptionError, SizeError, describe
+
+__all__ = ["MODES", "RESAMPLES", "Box", "Image", "Mode", "Resample", "Size", "SizeLike", "as_box", "as_size"]
+
+Mode: TypeAlias = Literal["cover", "pad", "stretch"]
+Resample: TypeAlias = Literal[
+    "lanczos", "bicubic", "hamming", "bilinear", "box", "lanczos4", "cubic", "linear", "area", "nearest"
+]
+MODES: tuple[Mode, ...] = get_args(Mode)
+RESAMPLES: tuple[Resample, ...] = get_args(Resample)
+Image: TypeAlias = npt.NDArray[Any]
+"""``(H, W)`` or ``(H, W, C)``, C from 1 to 4; ``uint8``, ``uint16`` or ``float32``."""
+
+
+class Size(NamedTuple):
+    """A size in pixels, width first."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+SizeLike: TypeAlias = Size | Sequence[int] | str
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels, ``(left, top, right, bottom)``; pixel *i* covers ``[i, i + 1)``."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Extent along x, in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Extent along y, in pixels."""
+        return self.bottom - self.top
+
+
+def as_size(value: SizeLike, name: str = "size") -> Size:
+    """Read a size.
+
+    Parameters
+    ----------
+    value : Size, (int, int) or str
+        ``(width, height)`` or ``"1280x720"``; both at least 1.
+    name : str
+        The parameter's name, for the error.
+
+    Returns
+    -------
+    Size
+
+    Raises
+    ------
+    SizeError
+        Anything else, including floats and bools.
+    """
+    expected = 'two positive integers (width, height) or "WIDTHxHEIGHT"'
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9]{1,9})\s*[xX×]\s*([0-9]{1,9})\s*", value)
+        sides: Sequence[Any] = match.groups() if match else ()
+        numbers = [int(side) for side in sides]
+    else:
+        try:
+            numbers = [operator.index(side) for side in value if not isinstance(side, (bool, np.bool_))]
+            given = len(value)
+        except TypeError:
+            raise SizeError(name, expected, describe(value)) from None
+        if given != len(numbers):
+            raise SizeError(name, expected, describe(value))
+    if len(numbers) != 2 or min(numbers) < 1:
+        raise SizeError(name, expected, describe(value))
+    return Size(*numbers)
+
+
+def as_box(value: Sequence[float], size: Size, name: str = "box") -> Box:
+    """Read a box that must lie within an image of `size`.
+
+    Raises
+    ------
+    OptionError
+        Not four finite numbers, empty, or beyond the image.
+    """
+    expected = f"(left, top, right, bottom) within {size.width}x{size.height} and not empty"
+    try:
+        box = Box(*(float(side) for side in value))
+    except (TypeError, ValueError):
+        raise OptionError(name, expected, describe(value)) from None
+    inside = 0 <= box.left < box.right <= size.width and 0 <= box.top < box.bottom <= size.height
+    if not inside:
+        raise OptionError(name, expected, describe(value))
+    return box
