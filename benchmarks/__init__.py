@@ -1,0 +1,1 @@
+"""Measurements of correctness and speed: ``python -m benchmarks --help``."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastfit.resample.alpha import opaque, premultiply, unpremultiply
-from fastfit.resample.convolve import convolve, store
+from fastfit.resample.convolve import convolve, passes, store
 from fastfit.resample.filters import FILTERS
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate, reduce
 from fastfit.types import Box, Image, Size
@@ -49,24 +49,21 @@ def _copies(box: Box, out: Image) -> bool:
 def _convolve_into(
     image: Image, box: Box, out: Image, resample: str, alpha: bool, reducing_gap: float | None
 ) -> None:
-    size = Size(out.shape[1], out.shape[0])
+    size, quantized = Size(out.shape[1], out.shape[0]), out.dtype == np.uint8
     factor = _factor(box, size, reducing_gap)
-    if factor == (1, 1):  # Pillow's kernel takes the box as C floats; shifted by whole pixels they stay exact
-        box = Box(*(float(np.float32(edge)) for edge in box))
-    height_first = _height_first(image, size)
-    left, top, right, bottom = _reach(image, box, size, resample)
-    image = image[top:bottom, left:right]
-    weighted = alpha and not opaque(image[..., -1])
-    if weighted:
-        image = premultiply(image)
-    if factor != (1, 1):
-        image = reduce(image, factor)
-        height_first = _height_first(image, size)
-    shift = Box(left, top, left, top)
-    box = Box(*((edge - by) / factor[axis % 2] for axis, (edge, by) in enumerate(zip(box, shift, strict=True))))
-    floats = weighted and out.dtype != np.uint8
+    if factor == (1, 1):
+        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, quantized=quantized)
+        image, weighted = _weighted(planned.crop(image), alpha)
+    else:
+        left, top, right, bottom = _reach(image, box, size, resample)
+        image, weighted = _weighted(image[top:bottom, left:right], alpha)
+        image, (fx, fy) = reduce(image, factor), factor
+        box = Box((box.left - left) / fx, (box.top - top) / fy, (box.right - left) / fx, (box.bottom - top) / fy)
+        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, quantized=quantized)
+        image = planned.crop(image)
+    floats = weighted and not quantized
     target = out if _packed(out) and not floats else np.empty(out.shape, np.float32 if floats else out.dtype)
-    convolve(image, box, target, resample, height_first=height_first)
+    convolve(image, planned, target)
     if weighted:
         unpremultiply(target)
     if target.dtype != out.dtype:
@@ -77,17 +74,17 @@ def _convolve_into(
         np.copyto(out, target)
 
 
+def _weighted(image: Image, alpha: bool) -> tuple[Image, bool]:
+    """Premultiply an image that has alpha, unless it is opaque and so the same without."""
+    weighted = alpha and not opaque(image[..., -1])
+    return (premultiply(image) if weighted else image), weighted
+
+
 def _factor(box: Box, size: Size, gap: float | None) -> tuple[int, int]:
     """Choose the whole numbers to shrink by first, as ``Image.resize(reducing_gap=…)``."""
     if gap is None:
         return 1, 1
     return int(box.width / size.width / gap) or 1, int(box.height / size.height / gap) or 1
-
-
-def _height_first(image: Image, size: Size) -> bool:
-    """Choose the order of the passes, as Pillow 13: height first iff it loses over twice what the width loses."""
-    lost = image.shape[0] - size.height
-    return lost > 0 and lost > 2 * (image.shape[1] - size.width)
 
 
 def _reach(image: Image, box: Box, size: Size, resample: str) -> tuple[int, int, int, int]:

@@ -87,7 +87,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     """
     support, kernel, rational = FILTERS[resample]
     scale = float(np.float32(high - low)) / n_out
-    centers = low + (np.arange(n_out) + 0.5) * scale
+    centers: Float64 = low + (np.arange(n_out) + 0.5) * scale
     exact = quantized and _many_halves(centers, scale, rational)
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:
@@ -96,15 +96,15 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     support *= widening
     first = np.maximum((centers - support + 0.5).astype(np.int64), 0)
     last = np.minimum((centers + support + 0.5).astype(np.int64), n_in)
-    taps = np.arange((last - first).max())
-    # The order of these operations is Pillow's: at the edge of a box filter the last bit decides.
-    weights = kernel(first - centers + 0.5, taps, 1.0 / widening)
+    taps: Float64 = np.arange((last - first).max(), dtype=np.float64)
+    weights = kernel(first[:, None], centers[:, None], taps, 1.0 / widening)
     _drop_unused(weights, last - first)
-    totals = weights.sum(axis=1, keepdims=True)
+    totals = weights.cumsum(axis=1)[:, -1:]  # one after the other, as Pillow adds; sum() would add in pairs
     weights /= np.where(totals == 0.0, 1.0, totals)
-    if quantized:
+    if quantized:  # as C rounds: halves away from 0
         weights *= 1 << _WEIGHT_BITS
-        weights = np.rint(weights, out=weights)
+        weights += np.copysign(0.5, weights)
+        weights = np.trunc(weights, out=weights)
         weights /= 1 << _WEIGHT_BITS
     size, slack = _block_size(scale, 2 * support, n_out)
     start, stop = int(first[0]), int(last[-1])

@@ -1,6 +1,7 @@
 """Convolution by banded matrix products: two passes over strips that stay in the cache."""
 
 import math
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from fastfit.resample.band import Band, Floats, band
 from fastfit.resample.scratch import scratch
-from fastfit.types import Box, Image
+from fastfit.types import Box, Image, Size
 
 # Bytes of floats in work at once, input and output strip together, and lanes of a strip: what stays in the
 # second- and third-level cache; from a sweep of 1 to 8 MiB over the cells of `python -m benchmarks arrays`.
@@ -16,36 +17,63 @@ _STRIP_BYTES = 5 << 20
 _MIN_LANES, _MAX_LANES = 64, 512
 
 
-def convolve(image: Image, box: Box, out: Image, resample: str, *, height_first: bool) -> None:
-    """Resample `box` of an image into `out` with one of Pillow's filters.
+_add: Any = cv2.add  # its stubs leave out scalars
+
+
+class Passes(NamedTuple):
+    """How one image becomes another: the weights of both axes, and which comes first."""
+
+    down: Band
+    across: Band
+    height_first: bool
+
+    def crop(self, image: Image) -> Image:
+        """Return the part of the image that the passes read, a view."""
+        return image[self.down.start : self.down.stop, self.across.start : self.across.stop]
+
+
+def passes(source: Size, target: Size, box: Box, resample: str, *, quantized: bool) -> Passes:
+    """Plan a convolution as Pillow 13 does in ``ImagingResampleInner``.
+
+    Parameters
+    ----------
+    source, target : Size
+        Of the whole image and of the result.
+    box : Box
+        Sub-pixel; within the source. Pillow takes it as C floats.
+    resample : str
+        A key of `fastfit.resample.filters.FILTERS`.
+    quantized : bool
+        Whether the image has 8 bits.
+
+    Returns
+    -------
+    Passes
+        An axis of equal integer extent is not filtered. Height comes first iff it loses over twice what the width
+        loses, and so no intermediate image is larger than the source or the result.
+    """
+    left, top, right, bottom = (float(np.float32(edge)) for edge in box)
+    across = band(source.width, target.width, left, right, resample, quantized)
+    down = band(source.height, target.height, top, bottom, resample, quantized)
+    lost = source.height - target.height
+    return Passes(down, across, lost > 0 and lost > 2 * (source.width - target.width))
+
+
+def convolve(image: Image, passes: Passes, out: Image) -> None:
+    """Resample the part of an image that `passes` read into `out`.
 
     Parameters
     ----------
     image : ndarray, (H, W, C)
-        ``uint8``, ``uint16`` or ``float32``, any strides; only read.
-    box : Box
-        Sub-pixel; within the image.
+        ``uint8``, ``uint16`` or ``float32``, any strides; only read. Cropped to what the passes read.
+    passes : Passes
     out : ndarray, (height, width, C)
         Of the image's dtype, or ``float32`` for neither rounding nor clipping; its pixels must be contiguous
-        along a row. All of it is written.
-    resample : str
-        A key of `fastfit.resample.filters.FILTERS`.
-    height_first : bool
-        Which pass comes first.
-
-    Notes
-    -----
-    As in Pillow an axis of equal integer extent is not filtered, 8-bit images are rounded and clipped between
-    the passes, and the first pass makes only the lines that the second reads.
+        along a row. All of it is written. 8-bit images are rounded and clipped between the passes, as in Pillow.
     """
+    down, across, height_first = passes
     height, width, channels = out.shape
-    eight_bit = out.dtype == np.uint8
-    # Pillow takes the box as C floats.
-    left, top, right, bottom = (float(np.float32(edge)) for edge in box)
-    across = band(image.shape[1], width, left, right, resample, eight_bit)
-    down = band(image.shape[0], height, top, bottom, resample, eight_bit)
-    image = image[down.start : down.stop, across.start : across.stop]
-    middle_dtype = out.dtype if eight_bit else np.dtype(np.float32)
+    middle_dtype = np.uint8 if out.dtype == np.uint8 else np.float32
     if not across.runs:
         _resample_height(image, down, out)
     elif not down.runs:
@@ -153,14 +181,15 @@ def _finish(band: Band, x: Floats, y: Floats, out: Image) -> None:
 def _round(values: Floats, shift: float, out: Image) -> None:
     """Write `values` + `shift` into as many 8-bit samples, rounded half to even and clipped."""
     # As a single row: for as many samples in several rows OpenCV takes a third longer.
-    cv2.add(values.reshape(1, -1), shift, out.reshape(1, -1)[:, : values.size], dtype=cv2.CV_8U)
+    _add(values.reshape(1, -1), shift, out.reshape(1, -1)[:, : values.size], dtype=cv2.CV_8U)
 
 
 def _differing(rounded: Image, other: Image) -> npt.NDArray[np.intp]:
     """Return the flat indices at which two ``(n, 8)`` arrays differ. They are few, so look at 8 at a time."""
     words = np.flatnonzero(rounded.view(np.uint64) != other.view(np.uint64))
     word, byte = (rounded[words] != other[words]).nonzero()
-    return words[word] * 8 + byte
+    places: npt.NDArray[np.intp] = words[word] * 8 + byte
+    return places
 
 
 def _exact(
@@ -170,12 +199,13 @@ def _exact(
     lines = np.minimum(band.first[line, None] + np.arange(band.taps.shape[1]), len(x) - 1)
     products = band.taps[line].astype(np.float64)
     products *= x.reshape(-1)[lines * x.shape[1] + lane[:, None]]
-    return np.clip(np.floor(products.sum(axis=1) + 0.5), 0, 255)
+    rounded: npt.NDArray[np.float64] = np.clip(np.floor(products.sum(axis=1) + 0.5), 0, 255)
+    return rounded
 
 
 def store(values: Floats, out: Image) -> None:
     """Write ``(n, m)`` floats into an array of another dtype: ``uint16`` is rounded and clipped."""
     if out.dtype == np.uint16:
-        cv2.add(values, 0.0, out, dtype=cv2.CV_16U)
+        _add(values, 0.0, out, dtype=cv2.CV_16U)
     else:
         np.copyto(out, values)

@@ -14,46 +14,49 @@ class Filter(NamedTuple):
 
     support: float
     """Distance from the centre beyond which it is zero, in target pixels."""
-    kernel: Callable[[Float64, Float64, float], Float64]
-    """Unnormalised weights, ``(n, k)``, from the first tap's distance to each line's centre, ``(n,)``, in source
-    pixels, the taps' distances to the first, ``(k,)``, and target pixels for each source pixel."""
+    kernel: Callable[[Float64, Float64, Float64, float], Float64]
+    """Unnormalised weights, ``(n, k)``, from each line's first tap and centre, ``(n, 1)``, in source pixels, the
+    taps' distances to the first, ``(k,)``, and target pixels for each source pixel."""
     rational: bool = False
     """Whether weights at rational positions are rational: then sums can be halves."""
 
 
-def _positions(start: Float64, steps: Float64, unit: float) -> Float64:
-    return (start[:, None] + steps) * unit
+def _positions(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
+    # The order of operations is Pillow's, here and below: where a weight is halfway between two of 22 bits, or a
+    # tap on the edge of a box, the last bit of a double decides.
+    return (first + steps - centers + 0.5) * unit
 
 
-def _box(start: Float64, steps: Float64, unit: float) -> Float64:
-    x = _positions(start, steps, unit)
+def _box(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
+    x = _positions(first, centers, steps, unit)
     return ((x > -0.5) & (x <= 0.5)).astype(np.float64)
 
 
-def _bilinear(start: Float64, steps: Float64, unit: float) -> Float64:
-    x = np.abs(_positions(start, steps, unit))
-    return np.maximum(1.0 - x, 0.0, out=x)
+def _bilinear(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
+    x = np.abs(_positions(first, centers, steps, unit))
+    weights: Float64 = np.maximum(1.0 - x, 0.0)
+    return weights
 
 
-def _hamming(start: Float64, steps: Float64, unit: float) -> Float64:
+def _hamming(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
     # Pillow writes the constants as C floats: 0.54f, 0.46f.
-    x = _positions(start, steps, unit)
+    x = _positions(first, centers, steps, unit)
     window = float(np.float32(0.54)) + float(np.float32(0.46)) * np.cos(np.pi * x)
     return np.where(np.abs(x) < 1.0, np.sinc(x) * window, 0.0)
 
 
-def _bicubic(start: Float64, steps: Float64, unit: float) -> Float64:
+def _bicubic(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
     # Keys' cubic with a = -0.5.
-    x = np.abs(_positions(start, steps, unit))
+    x = np.abs(_positions(first, centers, steps, unit))
     near = (1.5 * x - 2.5) * x * x + 1.0
-    far = ((x - 5.0) * x + 8.0) * x * -0.5 + 2.0
+    far = (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5
     return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
 
 
-def _lanczos(start: Float64, steps: Float64, unit: float) -> Float64:
+def _lanczos(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
     # sinc(x)·sinc(x/3) = (sin t / t)²·(1 - 4/3·sin²t) with t = πx/3, by sin 3t = 3 sin t - 4 sin³t; and
     # sin(a + b) = sin a·cos b + cos a·sin b leaves n + k sines instead of 2·n·k. They are most of the cost.
-    a, b = start[:, None] * (unit * np.pi / 3.0), steps * (unit * np.pi / 3.0)
+    a, b = (first - centers + 0.5) * (unit * np.pi / 3.0), steps * (unit * np.pi / 3.0)
     t = a + b
     sine = np.sin(a) * np.cos(b)
     sine += np.cos(a) * np.sin(b)
