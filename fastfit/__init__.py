@@ -1,7 +1,9 @@
 """Images of exactly the size asked for, with Pillow's pixels at several times Pillow's speed."""
 
 from fastfit.apply import Fit, cover, fit, pad, stretch
+from fastfit.codec import ImageInfo, decode, encode, probe
 from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
+from fastfit.files import Output, fit_bytes, fit_file
 from fastfit.geometry import Plan, plan
 from fastfit.types import Box, Size
 
@@ -13,13 +15,20 @@ __all__ = [
     "FastfitError",
     "Fit",
     "ImageError",
+    "ImageInfo",
     "OptionError",
+    "Output",
     "Plan",
     "Size",
     "SizeError",
     "cover",
+    "decode",
+    "encode",
     "fit",
+    "fit_bytes",
+    "fit_file",
     "pad",
     "plan",
+    "probe",
     "stretch",
 ]

@@ -122,15 +122,7 @@ class Fit:
         A NaN or infinity in a float image reaches all pixels whose block of output lines (8 at most) reads it.
         """
         picture = as_image(image)
-        planned = self.plan(Size(picture.shape[1], picture.shape[0]))
-        fill = _fill_for(self.fill, picture)
-        if out is None:
-            out = np.empty((planned.dst.height, planned.dst.width, *image.shape[2:]), image.dtype)
-        else:
-            _check_out(out, image, planned.dst)
-        canvas = out if out.ndim == 3 else out[..., None]
-        _apply(planned, picture, canvas, fill, self)
-        return out
+        return apply_plan(self, self.plan(Size(picture.shape[1], picture.shape[0])), image, out)
 
 
 def fit(
@@ -240,19 +232,37 @@ def as_image(image: Image) -> Image:
     return image if image.ndim == 3 else image[..., None]
 
 
-def _apply(planned: Plan, image: Image, canvas: Image, fill: Image, spec: Fit) -> None:
-    """Resample the crop into the canvas and fill what is around it."""
+def apply_plan(spec: Fit, planned: Plan, image: Image, out: Image | None = None) -> Image:
+    """Fit an image by a plan: resample the crop into the inner box, fill what is around it.
+
+    Parameters
+    ----------
+    spec : Fit
+        Its filter, fill, reducing gap and alpha; the rest is in the plan.
+    planned : Plan
+        For an image of this size.
+    image, out
+        As for `Fit.__call__`.
+    """
+    picture = as_image(image)
+    fill = _fill_for(spec.fill, picture)
+    if out is None:
+        out = np.empty((planned.dst.height, planned.dst.width, *image.shape[2:]), image.dtype)
+    else:
+        _check_out(out, image, planned.dst)
+    canvas = out if out.ndim == 3 else out[..., None]
     left, top, right, bottom = (int(edge) for edge in planned.inner)
     canvas[:top] = canvas[bottom:] = fill
     canvas[top:bottom, :left] = canvas[top:bottom, right:] = fill
     resample_into(
-        image,
+        picture,
         planned.crop,
         canvas[top:bottom, left:right],
         spec.resample,
-        alpha=spec.alpha and image.shape[2] in (2, 4),
+        alpha=spec.alpha and picture.shape[2] in (2, 4),
         reducing_gap=spec.reducing_gap,
     )
+    return out
 
 
 def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float, ...]:

@@ -87,7 +87,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     """
     support, kernel, rational = FILTERS[resample]
     scale = float(np.float32(high - low)) / n_out
-    centers: Float64 = low + (np.arange(n_out) + 0.5) * scale
+    centers: Float64 = low + (np.arange(n_out, dtype=np.float64) + 0.5) * scale
     exact = quantized and _many_halves(centers, scale, rational)
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:

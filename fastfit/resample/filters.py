@@ -34,8 +34,7 @@ def _box(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float
 
 def _bilinear(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
     x = np.abs(_positions(first, centers, steps, unit))
-    weights: Float64 = np.maximum(1.0 - x, 0.0)
-    return weights
+    return np.asarray(np.maximum(1.0 - x, 0.0), np.float64)
 
 
 def _hamming(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
@@ -62,7 +61,7 @@ def _lanczos(first: Float64, centers: Float64, steps: Float64, unit: float) -> F
     sine += np.cos(a) * np.sin(b)
     near = np.abs(t) < 1e-6  # sin t / t is 1 to the last bit; the sum above is not that exact
     t[near] = sine[near] = 1e-6
-    weights = np.square(sine)
+    weights: Float64 = np.square(sine)
     np.divide(sine, t, out=sine)
     sine *= sine
     weights *= -4.0 / 3.0

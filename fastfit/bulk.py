@@ -1,0 +1,227 @@
+"""Many files: what goes where, in parallel, and a report. Prints nothing."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from fastfit.apply import Fit
+from fastfit.codec import EXTENSIONS
+from fastfit.errors import FastfitError, OptionError
+from fastfit.files import Output, fit_file
+from fastfit.threads import single_threaded
+
+__all__ = ["Failure", "Outcome", "Report", "Task", "collect", "run"]
+
+Status: TypeAlias = Literal["fitted", "failed", "skipped"]
+
+_SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
+
+# What a folder is searched for; a file named outright is tried whatever its name.
+IMAGE_SUFFIXES = frozenset(EXTENSIONS) | {
+    *(".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jpx", ".jxl"),
+    *(".pam", ".pbm", ".pfm", ".pgm", ".pic", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff"),
+}
+
+
+class Task(NamedTuple):
+    """One source file and the output it becomes."""
+
+    src: Path
+    dst: Path
+
+
+class Failure(NamedTuple):
+    """A source that could not be fitted, and why."""
+
+    src: Path
+    reason: str
+
+
+class Outcome(NamedTuple):
+    """What became of a task; `reason` is empty unless it failed."""
+
+    task: Task
+    status: Status
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a run."""
+
+    fitted: int = 0
+    skipped: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+    """Wall-clock time since the first task was handed out."""
+
+    @property
+    def failed(self) -> int:
+        """How many sources failed."""
+        return len(self.failures)
+
+    @property
+    def rate(self) -> float:
+        """Images fitted in a second."""
+        return self.fitted / self.seconds if self.seconds > 0 else 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        if outcome.status == "fitted":
+            self.fitted += 1
+        elif outcome.status == "skipped":
+            self.skipped += 1
+        else:
+            self.failures.append(Failure(outcome.task.src, outcome.reason))
+
+
+def collect(sources: Iterable[Path], out: Path, *, format: str = "keep", recursive: bool = False) -> list[Task]:
+    """Find the images and decide what each one's output is called.
+
+    Parameters
+    ----------
+    sources : iterable of Path
+        Files, which are taken as they are, and folders, which are searched for names of images. A folder's tree is
+        kept under `out`.
+    out : Path
+        Folder of the outputs. It is not searched where it lies within a source.
+    format : {"keep", "jpeg", "png", "webp"}
+        ``keep`` keeps a name whose extension is written, and gives ``.png`` to others.
+    recursive : bool
+        Whether to search folders within folders.
+
+    Returns
+    -------
+    list of Task
+        Sorted within each folder; each source once.
+
+    Raises
+    ------
+    OptionError
+        A source does not exist, two sources would write the same output, or one would be overwritten by its own.
+    """
+    tasks: dict[Path, Task] = {}
+    for source in sources:
+        if source.is_dir():
+            found = [(path, path.relative_to(source)) for path in _images(source, out, recursive)]
+        elif os.path.lexists(source):
+            found = [(source, Path(source.name))]
+        else:
+            raise OptionError("SRC", "an existing file or folder", f"{str(source)!r}")
+        for path, name in found:
+            task = Task(path, out / _named(name, format))
+            tasks.setdefault(_identity(path), task)
+    _check_outputs(tasks)
+    return list(tasks.values())
+
+
+def run(
+    tasks: Iterable[Task], spec: Fit, output: Output | None = None, *, jobs: int = -1, overwrite: bool = False
+) -> Iterator[Outcome]:
+    """Fit files in parallel.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        Folders of the outputs are made as needed.
+    spec : Fit
+        See `fastfit.files.fit_bytes`.
+    output : Output, optional
+        How the results are encoded.
+    jobs : int
+        Worker processes: a number, or -1 for one on each core. 1 works in this process.
+    overwrite : bool
+        Whether to write outputs that exist; otherwise those tasks are skipped.
+
+    Yields
+    ------
+    Outcome
+        For every task one, in the order of completion. A file that cannot be read, fitted or written is a failed
+        outcome; errors other than `FastfitError`, `OSError` and `MemoryError` are bugs and are raised.
+    """
+    output = output or Output()
+    work = list(tasks)
+    jobs = min(_cores() if jobs == -1 else jobs, len(work))
+    if jobs <= 1:
+        for task in work:
+            yield fit_task(task, spec, output, overwrite)
+        return
+    # joblib is imported where it is used: it takes longer than a small image.
+    from joblib import Parallel, delayed, parallel_config
+
+    calls = (delayed(fit_task)(task, spec, output, overwrite) for task in work)
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+
+
+def fit_task(task: Task, spec: Fit, output: Output, overwrite: bool) -> Outcome:
+    """Fit one file and say what became of it, with the libraries at one thread."""
+    try:
+        if not overwrite and os.path.lexists(task.dst):
+            return Outcome(task, "skipped")
+        with single_threaded():
+            task.dst.parent.mkdir(parents=True, exist_ok=True)
+            fit_file(task.src, task.dst, spec, output)
+    except (FastfitError, OSError, MemoryError) as error:
+        return Outcome(task, "failed", _reason(task, error))
+    return Outcome(task, "fitted")
+
+
+def report(outcomes: Iterable[Outcome]) -> Report:
+    """Exhaust a run and sum it up."""
+    start = time.perf_counter()
+    summary = Report()
+    for outcome in outcomes:
+        summary.add(outcome)
+    summary.seconds = time.perf_counter() - start
+    return summary
+
+
+def _reason(task: Task, error: Exception) -> str:
+    """Return an error as one line that begins with the source's name."""
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename and Path(error.filename) != task.src else ""
+        return f"{task.src}: {error.strerror or error}{where}"
+    if isinstance(error, MemoryError):
+        return f"{task.src}: out of memory"
+    return str(error) if str(error).startswith(str(task.src)) else f"{task.src}: {error}"
+
+
+def _images(folder: Path, out: Path, recursive: bool) -> Iterator[Path]:
+    skipped = _identity(out)
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(name for name in folders if recursive and _identity(here / name) != skipped)
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield here / name
+
+
+def _named(name: Path, format: str) -> Path:
+    if format != "keep":
+        return name if EXTENSIONS.get(name.suffix.lower()) == format else name.with_suffix(_SUFFIXES[format])
+    return name if name.suffix.lower() in EXTENSIONS else name.with_suffix(".png")
+
+
+def _check_outputs(tasks: dict[Path, Task]) -> None:
+    counts = Counter(task.dst for task in tasks.values())
+    for output, count in counts.items():
+        if count > 1:
+            rivals = [str(task.src) for task in tasks.values() if task.dst == output]
+            raise OptionError("SRC", f"one source for {output}", f"{count}: {', '.join(rivals[:3])}")
+    for identity, task in tasks.items():
+        if _identity(task.dst) == identity:
+            raise OptionError("-o", "a folder apart from the sources", f"{task.dst}, which is a source")
+
+
+def _identity(path: Path) -> Path:
+    """Return an absolute name without links in its folders; the last part may be a link, dangling or looping."""
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

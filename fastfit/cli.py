@@ -1,0 +1,155 @@
+"""The command ``fastfit``: the only part that prints or exits."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fastfit import __version__, bulk
+from fastfit.apply import Fit
+from fastfit.codec import FORMATS
+from fastfit.errors import FastfitError, OptionError
+from fastfit.files import Output
+from fastfit.types import MODES, RESAMPLES
+
+_EXAMPLES = """\
+examples:
+  fastfit fit photos -o out --size 1280x720
+      every photo in the folder, cropped to fill exactly 1280x720
+  fastfit fit photos -o out --size 1280x720 --mode pad --fill '#ffffff' --format png
+      the whole photo on white, as PNG
+  fastfit fit data -o out --size 224x224 --recursive --jobs 8
+      a tree of folders, kept under out, by 8 processes
+
+exit status: 0 all fitted, 1 finished with failures, 2 could not start, 130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 all fitted, 1 with failures, 2 could not start."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _fit(options)
+    except FastfitError as error:
+        print(f"fastfit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fastfit: interrupted; the same command again skips what is done", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastfit",
+        description="Make images exactly the size asked for, with Pillow's pixels at several times its speed.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"fastfit {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    fit = commands.add_parser(
+        "fit",
+        help="fit files and folders of images into a folder",
+        description="Fit images to an exact size. Folders keep their tree under OUT; what exists is skipped.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fit.add_argument("src", nargs="+", type=Path, metavar="SRC", help="an image file, or a folder of images")
+    fit.add_argument("-o", "--out", required=True, type=Path, metavar="OUT", help="folder for the results")
+    fit.add_argument("--size", required=True, metavar="WxH", help="size of the results, as in 1280x720")
+    fit.add_argument(
+        "--mode",
+        choices=MODES,
+        default="cover",
+        help="cover crops, pad adds borders, stretch distorts (default: cover)",
+    )
+    fit.add_argument(
+        "--resample",
+        choices=RESAMPLES,
+        default="lanczos",
+        metavar="FILTER",
+        help=f"Pillow's {', '.join(RESAMPLES[:5])}; OpenCV's {', '.join(RESAMPLES[5:])} (default: lanczos)",
+    )
+    fit.add_argument(
+        "--centering",
+        type=_centering,
+        default=(0.5, 0.5),
+        metavar="X,Y",
+        help="from 0,0, left and top, to 1,1 (default: 0.5,0.5)",
+    )
+    fit.add_argument(
+        "--fill",
+        type=_colour,
+        default=_colour("#000000"),
+        metavar="COLOUR",
+        help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000)",
+    )
+    fit.add_argument("--format", choices=("keep", *FORMATS), default="keep", help="of the results (default: keep)")
+    fit.add_argument("--quality", type=int, default=95, metavar="N", help="1 to 100, JPEG and WebP (default: 95)")
+    fit.add_argument(
+        "--jobs", type=_jobs, default=-1, metavar="N", help="worker processes (default: one for each core)"
+    )
+    fit.add_argument("--recursive", action="store_true", help="search folders within folders")
+    fit.add_argument("--exact", action="store_true", help="never let the JPEG decoder shrink")
+    fit.add_argument(
+        "--overwrite", action="store_true", help="replace results that exist instead of skipping them"
+    )
+    return parser
+
+
+def _fit(options: argparse.Namespace) -> int:
+    spec = Fit(
+        options.size, options.mode, resample=options.resample, centering=options.centering, fill=options.fill
+    )
+    output = Output(options.format, options.quality, options.exact)
+    tasks = bulk.collect(options.src, options.out, format=options.format, recursive=options.recursive)
+    if not tasks:
+        raise OptionError("SRC", "at least one image", f"none in {', '.join(map(str, options.src))}")
+    outcomes = bulk.run(tasks, spec, output, jobs=options.jobs, overwrite=options.overwrite)
+    summary = bulk.report(_shown(outcomes, len(tasks)))
+    print(
+        f"{summary.fitted} fitted, {summary.failed} failed, {summary.skipped} skipped"
+        f" in {summary.seconds:.1f} s ({summary.rate:.1f} images/s)"
+    )
+    return 1 if summary.failed else 0
+
+
+def _shown(outcomes: Iterable[bulk.Outcome], total: int) -> Iterator[bulk.Outcome]:
+    """Pass outcomes on, with a progress bar on a terminal and a line on stderr for each failure."""
+    with tqdm(total=total, unit="image", disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
+        for outcome in outcomes:
+            if outcome.status == "failed":
+                bar.write(_printable(outcome.reason), file=sys.stderr)
+            bar.update()
+            yield outcome
+
+
+def _printable(text: str) -> str:
+    """Return text as one line that any terminal takes, whatever bytes a file's name is made of."""
+    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return line.encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")
+
+
+def _centering(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected X,Y, got {text!r}") from None
+
+
+def _colour(text: str) -> tuple[int, ...]:
+    digits = text.removeprefix("#")
+    if not re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}", digits):
+        raise argparse.ArgumentTypeError(f"expected #rgb, #rrggbb or #rrggbbaa, got {text!r}")
+    if len(digits) == 3:
+        digits = "".join(2 * digit for digit in digits)
+    return tuple(bytes.fromhex(digits))
+
+
+def _jobs(text: str) -> int:
+    if not re.fullmatch(r"-1|[1-9][0-9]{0,3}", text):
+        raise argparse.ArgumentTypeError(f"expected a number of processes, or -1 for all cores, got {text!r}")
+    return int(text)

@@ -1,0 +1,98 @@
+"""Bytes to pixels: the only place that calls `cv2.imdecode`."""
+
+from dataclasses import replace
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+
+from fastfit.codec.header import ImageInfo, probe
+from fastfit.codec.orient import upright
+from fastfit.errors import CodecError, OptionError, describe
+from fastfit.types import Image, Size
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_SWAPS = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+_DTYPES = (np.uint8, np.uint16, np.float32)
+SHRINKS = (1, 2, 4, 8)
+
+
+def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image, ImageInfo]:
+    """Decode an image.
+
+    Parameters
+    ----------
+    data : bytes, bytearray or memoryview
+        A whole encoded file, in any format that this OpenCV reads. The content decides, not a name.
+    name : str
+        What errors call it; a file's name.
+    shrink : {1, 2, 4, 8}
+        Decode a JPEG to 1/shrink of its size, rounded up, in a fraction of the time.
+
+    Returns
+    -------
+    image : ndarray, (H, W) or (H, W, 3) or (H, W, 4)
+        Grey, RGB or RGBA; ``uint8``, ``uint16`` or ``float32``, as the file has it; upright; the caller's.
+    info : ImageInfo
+        Its `size` is that of the upright image at full scale.
+
+    Raises
+    ------
+    CodecError
+        Not an image, truncated, damaged so that the decoder notices, or of a kind OpenCV does not read.
+    OptionError
+        A `shrink` other than 1 for anything but JPEG.
+
+    Notes
+    -----
+    Pixels come from bytes and never from ``cv2.imread``, which returns a truncated JPEG at full size with a grey
+    tail. The decoder may write a line about damage to the process's stderr.
+    """
+    data = bytes(data)
+    if not data:
+        raise CodecError(name, "an encoded image", "no bytes")
+    info = probe(data)
+    if info is None:
+        raise CodecError(name, "a known image format", f"bytes that begin with {describe(data[:12])}")
+    if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
+        allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
+        raise OptionError("shrink", allowed, describe(shrink))
+    image = _pixels(data, info, name, shrink)
+    image = upright(image, info.orientation)
+    size = Size(image.shape[1], image.shape[0])
+    if info.size is not None and size != Size(-(-info.size.width // shrink), -(-info.size.height // shrink)):
+        raise CodecError(name, f"{info.size} pixels as the header says", f"{size} at 1/{shrink}")
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    return image, replace(
+        info,
+        size=info.size or size,
+        bit_depth=info.bit_depth or 8 * image.itemsize,
+        channels=info.channels or channels,
+    )
+
+
+def _pixels(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
+    whole = f"a whole {info.format} image"
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _flags(info, shrink))
+    except cv2.error as error:
+        reason = str(error).splitlines()[0].partition("error: ")[2] or "an error of OpenCV's"
+        raise CodecError(name, whole, f"{reason} ({len(data)} bytes)") from error
+    if image is None:
+        raise CodecError(name, whole, f"a truncated, damaged or unsupported one ({len(data)} bytes)")
+    if image.dtype not in _DTYPES:
+        raise CodecError(name, "samples of 8 or 16 bits or float32", str(image.dtype))
+    if info.format != "jpeg" and image.ndim == 3 and image.shape[2] in _SWAPS:
+        image = cv2.cvtColor(image, _SWAPS[image.shape[2]])
+    return image
+
+
+def _flags(info: ImageInfo, shrink: int) -> int:
+    """Ask OpenCV for all that the file has: its depth, grey or colour, alpha; turning it upright is our work."""
+    if info.format != "jpeg":
+        return cv2.IMREAD_UNCHANGED
+    # IMREAD_UNCHANGED has no shrunk variant, and a JPEG no alpha and, in what is read here, 8 bits.
+    reduced = {1: 0, 2: 16, 4: 32, 8: 64}[shrink]
+    colour = cv2.IMREAD_GRAYSCALE if info.channels == 1 else cv2.IMREAD_COLOR_RGB
+    return reduced | colour | cv2.IMREAD_IGNORE_ORIENTATION
