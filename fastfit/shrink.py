@@ -55,7 +55,7 @@ def decode_for(data: bytes, spec: Fit, *, name: str, exact: bool) -> tuple[Image
     if shrink == 2 and _too_rough(image, _ratio(planned) / 2):
         shrink = 1
         image, info = decode(data, name=name)
-    return image, info, planned if shrink == 1 else _shrunk(planned, info, _size(image), shrink)
+    return image, info, planned if shrink == 1 else shrunk_plan(planned, info, _size(image), shrink)
 
 
 def _shrink_for(info: ImageInfo | None, spec: Fit) -> int:
@@ -81,10 +81,10 @@ def _too_rough(image: Image, ratio: float) -> bool:
     """Tell whether a picture at 1/2 has too much detail near its pixel size for what is left to shrink."""
     if ratio >= _SAFE_RATIO:
         return False
-    return _roughness(image) > next(limit for least, limit in _ROUGHNESS if ratio >= least)
+    return roughness(image) > next(limit for least, limit in _ROUGHNESS if ratio >= least)
 
 
-def _roughness(image: Image, step: int = 16) -> float:
+def roughness(image: Image, step: int = 16) -> float:
     """Return the mean square of the fourth differences along x and y, in every 16th row: detail at pixel size."""
     bands = max(1, image.shape[0] // step)
     rows = np.stack([image[band * step : band * step + 5] for band in range(bands)]).astype(np.int16)
@@ -97,7 +97,7 @@ def _mean_square(values: Image) -> float:
     return float(np.dot(flat, flat)) / flat.size if flat.size else 0.0
 
 
-def _shrunk(planned: Plan, info: ImageInfo, size: Size, shrink: int) -> Plan:
+def shrunk_plan(planned: Plan, info: ImageInfo, size: Size, shrink: int) -> Plan:
     """Move a plan to the picture that the decoder shrank.
 
     Where a side is no multiple of `shrink`, the last stored pixel is wider than the picture; on a reversed axis it

@@ -14,7 +14,7 @@ from fastfit.types import Box, Image, Size
 # Bytes of floats in work at once, input and output strip together, and lanes of a strip: what stays in the
 # second- and third-level cache; from a sweep of 1 to 8 MiB over the cells of `python -m benchmarks arrays`.
 _STRIP_BYTES = 5 << 20
-_MIN_LANES, _MAX_LANES = 64, 512
+_MIN_LANES, _MAX_LANES = 64, 1024
 
 
 _add: Any = cv2.add  # its stubs leave out scalars
