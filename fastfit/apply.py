@@ -10,7 +10,7 @@ import numpy as np
 from fastfit.errors import ImageError, OptionError, describe
 from fastfit.geometry import Plan, as_centering, as_mode, plan
 from fastfit.resample import INTERPOLATIONS, resample_into
-from fastfit.types import RESAMPLES, Image, Mode, Resample, Size, SizeLike, as_size
+from fastfit.types import RESAMPLES, Image, Mode, Resample, Size, SizeLike, as_number, as_sequence, as_size
 
 __all__ = ["Fit", "cover", "fit", "pad", "stretch"]
 
@@ -268,9 +268,9 @@ def apply_plan(spec: Fit, planned: Plan, image: Image, out: Image | None = None)
 def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float, ...]:
     expected = f"{count or 'one or more'} finite numbers"
     try:
-        numbers = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
-        finite = all(math.isfinite(number) for number in numbers)
-    except TypeError:
+        numbers = tuple(value.item() if isinstance(value, np.generic) else value for value in as_sequence(values))
+        finite = all(math.isfinite(as_number(number)) for number in numbers)
+    except (TypeError, ValueError, OverflowError):
         raise OptionError(name, expected, describe(values)) from None
     if not finite or not numbers or (count and len(numbers) != count):
         raise OptionError(name, expected, describe(values))
@@ -278,10 +278,8 @@ def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float
 
 
 def _as_fill(fill: Any) -> Fill:
-    if isinstance(fill, str):
-        raise OptionError("fill", "a number, or one for each channel", describe(fill))
-    if np.ndim(fill) == 0:
-        return _as_numbers("fill", (fill,), 1)[0]
+    if isinstance(fill, (int, float, np.generic)) or (isinstance(fill, np.ndarray) and fill.ndim == 0):
+        return _as_numbers("fill", (fill if isinstance(fill, (int, float)) else fill.item(),), 1)[0]
     return _as_numbers("fill", fill)
 
 
@@ -315,5 +313,10 @@ def _check_out(out: Image, image: Image, size: Size) -> None:
         raise OptionError("out", f"an array of {image.dtype} {shape}", got)
     if not out.flags.writeable:
         raise OptionError("out", "a writeable array", "a read-only one")
-    if np.may_share_memory(out, image):
+    if _overlap(out, image):
         raise OptionError("out", "memory apart from the image's", "an overlap")
+
+
+def _overlap(out: Image, image: Image) -> bool:
+    # Within the same bounds the exact answer may take long for odd strides; for images it does not.
+    return np.may_share_memory(out, image) and np.shares_memory(out, image)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fastfit.errors import OptionError, describe
-from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_size
+from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_number, as_size
 
 __all__ = ["Plan", "plan"]
 
@@ -35,7 +35,8 @@ class Plan:
     def snapped(self) -> "Plan":
         """Return the plan with `crop` on whole pixels, as `cv2.resize` on an array slice needs it.
 
-        Edges are rounded to the nearest pixel; a crop that would vanish keeps one pixel.
+        Edges are rounded to the nearest pixel; a crop that would vanish keeps the pixel of its
+        centre.
         """
         left, right = _snap(self.crop.left, self.crop.right, self.src.width)
         top, bottom = _snap(self.crop.top, self.crop.bottom, self.src.height)
@@ -101,8 +102,8 @@ def as_centering(value: Sequence[float]) -> tuple[float, float]:
     OptionError
     """
     try:
-        x, y = (float(part) for part in value)
-    except (TypeError, ValueError):
+        x, y = (as_number(part) for part in value)
+    except (TypeError, ValueError, OverflowError):
         raise OptionError("centering", "two numbers (x, y) in [0, 1]", describe(value)) from None
     if not (0 <= x <= 1 and 0 <= y <= 1):
         raise OptionError("centering", "two numbers (x, y) in [0, 1]", describe(value))
@@ -158,5 +159,8 @@ def _contain(part: Box, dst: Size, centering: tuple[float, float]) -> Box:
 
 
 def _snap(low: float, high: float, limit: int) -> tuple[int, int]:
-    start = min(math.floor(low + 0.5), limit - 1)
-    return start, max(start + 1, min(math.floor(high + 0.5), limit))
+    start, stop = math.floor(low + 0.5), min(math.floor(high + 0.5), limit)
+    if start < stop:
+        return start, stop
+    middle = min(math.floor((low + high) / 2), limit - 1)
+    return middle, middle + 1

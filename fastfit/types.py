@@ -80,12 +80,9 @@ def as_size(value: SizeLike, name: str = "size") -> Size:
         numbers = [int(side) for side in sides]
     else:
         try:
-            numbers = [operator.index(side) for side in value if not isinstance(side, (bool, np.bool_))]
-            given = len(value)
+            numbers = [as_integer(side) for side in as_sequence(value)]
         except TypeError:
             raise SizeError(name, expected, describe(value)) from None
-        if given != len(numbers):
-            raise SizeError(name, expected, describe(value))
     if len(numbers) != 2 or min(numbers) < 1:
         raise SizeError(name, expected, describe(value))
     return Size(*numbers)
@@ -101,10 +98,46 @@ def as_box(value: Sequence[float], size: Size, name: str = "box") -> Box:
     """
     expected = f"(left, top, right, bottom) within {size.width}x{size.height} and not empty"
     try:
-        box = Box(*(float(side) for side in value))
-    except (TypeError, ValueError):
+        box = Box(*(as_number(side) for side in value))
+    except (TypeError, ValueError, OverflowError):
         raise OptionError(name, expected, describe(value)) from None
     inside = 0 <= box.left < box.right <= size.width and 0 <= box.top < box.bottom <= size.height
     if not inside:
         raise OptionError(name, expected, describe(value))
     return box
+
+
+def as_integer(value: Any) -> int:
+    """Return an integer of any type; not a bool, and not a float that happens to be whole.
+
+    Raises
+    ------
+    TypeError
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError
+    return operator.index(value)
+
+
+def as_number(value: Any) -> float:
+    """Return a number of any type as a float; not text that could be read as one.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+    """
+    if isinstance(value, (str, bytes)):
+        raise TypeError
+    return float(value)
+
+
+def as_sequence(value: Any) -> Sequence[Any]:
+    """Return values that come in an order: a list, a tuple, an array; not text, bytes, sets or dicts.
+
+    Raises
+    ------
+    TypeError
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+        raise TypeError
+    return list(value)

@@ -1,6 +1,5 @@
 """What the README shows works as it stands."""
 
-import os
 import re
 import subprocess
 import sys
@@ -29,7 +28,7 @@ def test_example_command_says_what_the_readme_says(tmp_path: Path) -> None:
     assert re.sub(r"[\d.]+", "N", run.stdout.strip()) == re.sub(r"[\d.]+", "N", shown.group())
     for path in (tmp_path / "out").iterdir():
         assert fastfit.probe(path.read_bytes()).size == (1280, 720)
-    assert len(os.listdir(tmp_path / "out")) == 5
+    assert len(list((tmp_path / "out").iterdir())) == 5
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -3,6 +3,7 @@
 import struct
 
 _ORIENTATION = 0x0112
+_INTEGERS = {3: "H", 4: "I"}  # a SHORT by the standard; some writers make it a LONG
 
 
 def exif_orientation(block: bytes) -> int:
@@ -31,9 +32,10 @@ def exif_orientation(block: bytes) -> int:
         (start,) = struct.unpack_from(f"{order}I", tiff, 4)
         (count,) = struct.unpack_from(f"{order}H", tiff, start)
         for entry in range(count):
-            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * entry)
-            if tag == _ORIENTATION:
-                return value if kind == 3 and 1 <= value <= 8 else 1
+            tag, kind = struct.unpack_from(f"{order}HH", tiff, start + 2 + 12 * entry)
+            if tag == _ORIENTATION and kind in _INTEGERS:
+                (value,) = struct.unpack_from(order + _INTEGERS[kind], tiff, start + 10 + 12 * entry)
+                return value if 1 <= value <= 8 else 1
     except struct.error:
         return 1
     return 1

@@ -105,9 +105,9 @@ def _reach(image: Image, box: Box, size: Size, resample: str) -> tuple[int, int,
 
 def _packed(out: Image) -> bool:
     """Tell whether the pixels of a row lie side by side, as OpenCV and the products write them."""
-    _, width, channels = out.shape
+    height, width, channels = out.shape
+    if height == 1 or width == 1:  # NumPy lets such axes have any stride, and OpenCV does not
+        return False
     row, pixel, sample = out.strides
-    item = out.itemsize
-    return bool(
-        (sample == item or channels == 1) and (pixel == channels * item or width == 1) and row >= width * pixel
-    )
+    side_by_side = (sample == out.itemsize or channels == 1) and pixel == channels * out.itemsize
+    return bool(side_by_side and row >= width * pixel)

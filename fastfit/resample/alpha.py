@@ -30,7 +30,8 @@ def premultiply(image: Image) -> Image:
         # Exactly Pillow's MULDIV255 for all 65536 pairs: a·b/255 is never halfway between integers.
         return cv2.merge([*(cv2.multiply(colour, alpha, scale=1 / 255) for colour in colours), alpha])
     product = image.astype(np.float32)
-    product[..., :-1] *= product[..., -1:]
+    with np.errstate(all="ignore"):
+        product[..., :-1] *= product[..., -1:]
     return product
 
 
@@ -51,9 +52,11 @@ def unpremultiply(image: Image) -> None:
             quotient /= divisor
             np.copyto(image[..., channel], np.minimum(quotient, 255, out=quotient), casting="unsafe")
     else:
-        visible = alpha > _VISIBLE * max(float(alpha.max()), 0.0)
-        image[..., :-1] *= np.where(visible, np.float32(1), np.float32(0))[..., None]
-        image[..., :-1] /= np.where(visible, alpha, np.float32(1))[..., None]
+        with np.errstate(all="ignore"):  # what is not finite stays where it is
+            most = float(np.max(alpha, where=np.isfinite(alpha), initial=0.0))
+            hidden = alpha <= _VISIBLE * most
+            image[..., :-1] /= alpha[..., None]
+            image[hidden, :-1] = 0
 
 
 def opaque(alpha: npt.NDArray[np.generic]) -> bool:

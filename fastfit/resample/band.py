@@ -19,6 +19,8 @@ from fastfit.resample.filters import FILTERS, Float64
 Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 # Pillow's 8-bit weights are integers of this many bits; as float32 they are still exact.
 _WEIGHT_BITS = 22
+# 8-bit sums of more taps than this are float64: float32 leaves too many in doubt.
+_MOST_TAPS = 256
 # The cost of one matrix product and of one np.matmul call, in multiply-adds per lane. From a sweep of block
 # sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are worth.
 _PRODUCT_COST, _CALL_COST = 13, 400
@@ -88,7 +90,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     support, kernel, rational = FILTERS[resample]
     scale = float(np.float32(high - low)) / n_out
     centers: Float64 = low + (np.arange(n_out, dtype=np.float64) + 0.5) * scale
-    exact = quantized and _many_halves(centers, scale, rational)
+    exact = quantized and (2 * support * max(scale, 1.0) > _MOST_TAPS or _many_halves(centers, scale, rational))
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:
         return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1), dtype))

@@ -1,6 +1,5 @@
 """Convolution by banded matrix products: two passes over strips that stay in the cache."""
 
-import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -71,6 +70,14 @@ def convolve(image: Image, passes: Passes, out: Image) -> None:
         Of the image's dtype, or ``float32`` for neither rounding nor clipping; its pixels must be contiguous
         along a row. All of it is written. 8-bit images are rounded and clipped between the passes, as in Pillow.
     """
+    if out.dtype == np.float32:
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite spreads; it is no one's mistake
+            _two_passes(image, passes, out)
+    else:
+        _two_passes(image, passes, out)
+
+
+def _two_passes(image: Image, passes: Passes, out: Image) -> None:
     down, across, height_first = passes
     height, width, channels = out.shape
     middle_dtype = np.uint8 if out.dtype == np.uint8 else np.float32
@@ -165,9 +172,9 @@ def _finish(band: Band, x: Floats, y: Floats, out: Image) -> None:
         _round(y, 2.0**-24, rounded)
         np.copyto(out, rounded)
     else:
-        # float32 sums are off by some units in the last place, 2^-16 at most; several standard deviations of
-        # what that adds up to. Where it decides, sum again.
-        doubt = 2.0**-16 * (2.0 + math.sqrt(band.taps.shape[1]))
+        # Each of the sums' additions is off by 2^-17 at most, by 2^-16 where it overshoots 256. Where that
+        # decides, sum again.
+        doubt = 2.0**-16 * (2.0 + band.taps.shape[1] * 2 / 3)
         rounded, other = (scratch(name, (-(-y.size // 8), 8), np.uint8) for name in ("rounded", "other"))
         rounded[-1] = other[-1] = 0
         _round(y, doubt, rounded)
@@ -180,6 +187,9 @@ def _finish(band: Band, x: Floats, y: Floats, out: Image) -> None:
 
 def _round(values: Floats, shift: float, out: Image) -> None:
     """Write `values` + `shift` into as many 8-bit samples, rounded half to even and clipped."""
+    if values.size == 1:  # OpenCV would take it for a scalar, and leave `out` alone
+        out.reshape(-1)[0] = np.clip(np.rint(values + shift), 0, 255).item()
+        return
     # As a single row: for as many samples in several rows OpenCV takes a third longer.
     _add(values.reshape(1, -1), shift, out.reshape(1, -1)[:, : values.size], dtype=cv2.CV_8U)
 
@@ -206,6 +216,9 @@ def _exact(
 def store(values: Floats, out: Image) -> None:
     """Write ``(n, m)`` floats into an array of another dtype: ``uint16`` is rounded and clipped."""
     if out.dtype == np.uint16:
-        _add(values, 0.0, out, dtype=cv2.CV_16U)
+        if values.size == 1:  # as above
+            np.copyto(out, np.clip(np.rint(values), 0, 65535), casting="unsafe")
+        else:
+            _add(values, 0.0, out, dtype=cv2.CV_16U)
     else:
         np.copyto(out, values)

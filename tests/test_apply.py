@@ -1,0 +1,516 @@
+import dataclasses
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from check import check_fit
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import picture
+
+import fastfit
+from fastfit import Fit, ImageError, OptionError, Size, SizeError, cover, fit, pad, plan, stretch
+from fastfit.types import MODES, RESAMPLES
+
+DTYPES = (np.uint8, np.uint16, np.float32)
+CHANNELS = ((), (1,), (2,), (3,), (4,))
+CONVOLUTIONS = RESAMPLES[:5]
+INTERPOLATIONS = RESAMPLES[5:]
+BAD_OPTIONS = [
+    ({"size": (0, 5)}, SizeError, "size"),
+    ({"size": "big"}, SizeError, "size"),
+    ({"mode": "contain"}, OptionError, "mode"),
+    ({"mode": None}, OptionError, "mode"),
+    ({"resample": "LANCZOS"}, OptionError, "resample"),
+    ({"resample": None}, OptionError, "resample"),
+    ({"resample": ["box"]}, OptionError, "resample"),
+    ({"centering": 0.5}, OptionError, "centering"),
+    ({"centering": (0.5, 2)}, OptionError, "centering"),
+    ({"fill": "white"}, OptionError, "fill"),
+    ({"fill": None}, OptionError, "fill"),
+    ({"fill": ()}, OptionError, "fill"),
+    ({"fill": (1, "2", 3)}, OptionError, "fill"),
+    ({"fill": [[1, 2], [3, 4]]}, OptionError, "fill"),
+    ({"fill": [[1], [2, 3]]}, OptionError, "fill"),
+    ({"fill": float("nan")}, OptionError, "fill"),
+    ({"fill": (0, 0, float("inf"))}, OptionError, "fill"),
+    ({"fill": 1j}, OptionError, "fill"),
+    ({"fill": 10**400}, OptionError, "fill"),
+    ({"box": 5}, OptionError, "box"),
+    ({"box": (0, 0, 5)}, OptionError, "box"),
+    ({"box": (0, 0, 5, float("nan"))}, OptionError, "box"),
+    ({"box": "0055"}, OptionError, "box"),
+    ({"reducing_gap": 0.99}, OptionError, "reducing_gap"),
+    ({"reducing_gap": float("nan")}, OptionError, "reducing_gap"),
+    ({"reducing_gap": "2"}, OptionError, "reducing_gap"),
+    ({"reducing_gap": 2, "resample": "area"}, OptionError, "reducing_gap"),
+]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The spec
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def specs():
+    return [
+        Fit("40x30"),
+        Fit("40x30", "pad", fill=(1, 2, 3)),
+        Fit("40x30", "pad", fill=0.5, resample="area"),
+        Fit("40x30", "stretch", box=(1, 2, 30.5, 20), reducing_gap=2, alpha=False, centering=(0, 1)),
+    ]
+
+
+@pytest.mark.parametrize("spec", specs(), ids=str)
+def test_a_spec_is_a_value(spec):
+    again = dataclasses.replace(spec)
+    assert again == spec
+    assert hash(again) == hash(spec)
+    assert pickle.loads(pickle.dumps(spec)) == spec
+    assert eval(repr(spec), vars(fastfit)) == spec
+    assert sum(spec == other for other in specs()) == 1
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Fit)])
+def test_a_spec_is_frozen(name):
+    spec = Fit("40x30")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(spec, name, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({"size": (40, 30)}, {"size": "40x30"}),
+        ({"size": np.array([40, 30])}, {"size": Size(40, 30)}),
+        ({"centering": [0, 1]}, {"centering": (0.0, 1.0)}),
+        ({"fill": [1, 2, 3]}, {"fill": (1, 2, 3)}),
+        ({"fill": np.array([1, 2, 3], np.uint8)}, {"fill": (1, 2, 3)}),
+        ({"fill": np.float32(0.5)}, {"fill": 0.5}),
+        ({"box": [0, 0, 5, 5]}, {"box": (0.0, 0.0, 5.0, 5.0)}),
+        ({"box": np.array([0.5, 0, 5, 5])}, {"box": (0.5, 0, 5, 5)}),
+        ({"reducing_gap": np.float64(2)}, {"reducing_gap": 2}),
+    ],
+)
+def test_equal_specs_are_equal_however_written(options, same):
+    one, other = (Fit(**{"size": "40x30", **given}) for given in (options, same))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert len({one, other}) == 1
+    assert eval(repr(one), vars(fastfit)) == one
+
+
+@pytest.mark.parametrize(("options", "error", "name"), BAD_OPTIONS)
+def test_bad_options_raise_at_construction(options, error, name):
+    with pytest.raises(error) as caught:
+        Fit(**{"size": "40x30", **options})
+    assert type(caught.value) is error
+    assert caught.value.name == name
+    assert str(caught.value).startswith(f"{name}: expected ")
+
+
+@pytest.mark.parametrize("resample", RESAMPLES)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_spec_plans_what_it_applies(mode, resample):
+    planned = Fit((50, 40), mode, resample, centering=(0.2, 0.7), box=(1.3, 2.6, 90.5, 60.2)).plan((97, 61))
+    exact = plan((97, 61), (50, 40), mode, centering=(0.2, 0.7), box=(1.3, 2.6, 90.5, 60.2))
+    assert planned == (exact if resample in CONVOLUTIONS else exact.snapped())
+
+
+def test_a_box_beyond_the_image_is_found_when_the_image_is_there():
+    spec = Fit((50, 40), box=(0, 0, 98, 61))
+    with pytest.raises(OptionError, match=r"^box: expected .* within 97x61"):
+        spec(np.zeros((61, 97), np.uint8))
+    assert spec(np.zeros((61, 98), np.uint8)).shape == (40, 50)
+
+
+def test_functions_are_the_spec_applied():
+    image, out = picture("smooth", (61, 97, 3)), np.empty((40, 50, 3), np.uint8)
+    options = {"resample": "bicubic", "centering": (0, 1), "fill": 9, "box": (3, 3, 60.5, 50)}
+    for mode, function in (("pad", pad), ("cover", cover), ("stretch", stretch)):
+        expected = Fit((50, 40), mode, **options)(image)
+        np.testing.assert_array_equal(function(image, (50, 40), **options), expected)
+        np.testing.assert_array_equal(fit(image, (50, 40), mode, **options), expected)
+        assert function(image, (50, 40), out=out, **options) is out
+        assert fit(image, (50, 40), mode, out=out, **options) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_fit_passes_every_option_on():
+    image = picture("holes", (120, 200, 4))
+    options = {"reducing_gap": 1.0, "alpha": False, "box": (1, 1, 199, 119)}
+    np.testing.assert_array_equal(fit(image, (20, 15), **options), Fit((20, 15), **options)(image))
+    assert np.any(fit(image, (20, 15), **options) != fit(image, (20, 15), box=(1, 1, 199, 119)))
+
+
+def test_defaults_are_cover_and_lanczos():
+    image = picture("smooth", (61, 97, 3))
+    expected = fit(image, (40, 40), "cover", resample="lanczos", centering=(0.5, 0.5), alpha=True)
+    np.testing.assert_array_equal(fit(image, (40, 40)), expected)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The battery
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("resample", RESAMPLES)
+def test_every_way_to_fit(resample, mode, dtype, channels):
+    image = picture("holes", (23, 31, *channels), dtype)
+    check_fit(Fit((17, 40), mode, resample, fill=1), image, (17, 40))
+
+
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", ["lanczos", "box", "linear", "area"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (31, 9), (9, 23), (31, 23), (2, 2), (4, 1)])
+@pytest.mark.parametrize("shape", [(23, 31), (90, 31)])
+def test_every_way_to_fit_to_thin_and_equal_sizes(shape, size, resample, dtype, channels):
+    image = picture("holes", shape + channels, dtype)
+    check_fit(Fit(size, "stretch", resample), image, size)
+
+
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3)])
+def test_every_way_to_fit_a_thin_source(shape, mode, channels):
+    image = picture("noise", shape + channels)
+    for size in ((1, 1), (40, 30), (1, 50), (50, 1)):
+        check_fit(Fit(size, mode), image, size)
+
+
+@pytest.mark.parametrize("channels", [(3,), (4,)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("gap", [1.0, 2.0])
+def test_every_way_to_fit_with_a_reducing_gap(gap, dtype, channels):
+    image = picture("holes", (97, 121, *channels), dtype)
+    check_fit(Fit((11, 20), "cover", reducing_gap=gap, box=(1.5, 0, 121, 95.5)), image, (11, 20))
+
+
+@given(
+    st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    st.sampled_from(MODES),
+    st.sampled_from(RESAMPLES),
+    st.sampled_from(DTYPES),
+    st.sampled_from(CHANNELS),
+)
+def test_every_pixel_is_written_at_any_sizes(src, dst, mode, resample, dtype, channels):
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    image = np.full((src[1], src[0], *channels), top, dtype)
+    # What is not written stays at 0, and what is read from elsewhere is hardly the highest value.
+    out = np.zeros((dst[1], dst[0], *channels), dtype)
+    assert fit(image, dst, mode, resample=resample, fill=top, out=out) is out
+    expected = np.full(out.shape, float(top))
+    np.testing.assert_allclose(out.astype(np.float64), expected, rtol=0, atol=2e-5 * top)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", [(1, 10000, 3), (10000, 1, 3), (10000, 1), (1, 10000)])
+def test_extremes_have_the_size_asked_for(shape, mode):
+    for size in ((1280, 720), (1, 10000), (10000, 1), (1, 1)):
+        out = fit(np.full(shape, 200, np.uint8), size, mode, fill=200)
+        np.testing.assert_array_equal(out, np.full((size[1], size[0], *shape[2:]), 200, np.uint8))
+
+
+@pytest.mark.parametrize("resample", ["lanczos", "linear"])
+def test_a_box_narrower_than_a_pixel(resample):
+    image = picture("noise", (61, 97, 3))
+    for box in ((40.2, 30.3, 40.4, 30.5), (96.9999, 60.9999, 97, 61), (0, 0, 1e-6, 1e-6)):
+        for mode in MODES:
+            assert fit(image, (5, 4), mode, resample=resample, box=box).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize("resample", ["lanczos", "area"])
+def test_an_image_repeated_by_a_stride_of_zero(resample):
+    row = picture("noise", (1, 97, 3))
+    image = np.broadcast_to(row, (61, 97, 3))
+    np.testing.assert_array_equal(
+        fit(image, (40, 30), resample=resample), fit(image.copy(), (40, 30), resample=resample)
+    )
+
+
+def test_many_threads_do_not_share_working_memory():
+    images = [picture("noise", (200 + 40 * at, 300 - 20 * at, at % 4 + 1), seed=at) for at in range(8)]
+    spec = Fit((173, 131), "pad")
+    expected = [spec(image) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        for got, wanted in zip(pool.map(spec, images * 6), expected * 6, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Equal sizes
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("resample", RESAMPLES)
+def test_an_equal_size_copies_every_bit(resample, mode, dtype, channels):
+    image = picture("holes", (23, 31, *channels), dtype)
+    got = fit(image, (31, 23), mode, resample=resample)
+    np.testing.assert_array_equal(got, image)
+    assert not np.shares_memory(got, image)
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", RESAMPLES)
+def test_a_crop_of_whole_pixels_copies_every_bit(resample, dtype, channels):
+    image = picture("holes", (40, 60, *channels), dtype)
+    np.testing.assert_array_equal(cover(image, (40, 40), resample=resample), image[:, 10:50])
+    np.testing.assert_array_equal(
+        stretch(image, (9, 5), resample=resample, box=(7, 11, 16, 16)), image[11:16, 7:16]
+    )
+    np.testing.assert_array_equal(pad(image, (60, 50), resample=resample, fill=1)[5:45], image)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Fill
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize(("dtype", "value"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, -0.25)])
+def test_fill_is_all_that_is_left(dtype, value, channels):
+    image = picture("smooth", (20, 40, *channels), dtype)
+    out = pad(image, (40, 51), fill=value, centering=(0.5, 0.2))
+    expected = np.full((51, 40, *channels), value, dtype)
+    expected[6:26] = image
+    np.testing.assert_array_equal(out, expected)
+    tall = pad(image, (61, 20), fill=value, centering=(1, 0.5))
+    np.testing.assert_array_equal(tall[:, :21], np.full_like(tall[:, :21], value))
+    np.testing.assert_array_equal(tall[:, 21:], image)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fill_for_each_channel(dtype):
+    fill = (0, 1, 0.5 if dtype == np.float32 else 5)
+    out = pad(np.zeros((20, 40, 3), dtype), (40, 40), fill=fill)
+    np.testing.assert_array_equal(out[:10], np.broadcast_to(np.array(fill, dtype), (10, 40, 3)))
+    np.testing.assert_array_equal(out[30:], np.broadcast_to(np.array(fill, dtype), (10, 40, 3)))
+
+
+def test_fill_is_rounded_for_integers():
+    out = pad(np.zeros((20, 40, 2), np.uint8), (40, 40), fill=(127.4, 127.6))
+    assert out[0, 0].tolist() == [127, 128]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill"),
+    [(np.uint8, 256), (np.uint8, -1), (np.uint8, (0, 0, 300)), (np.uint16, 65536), (np.uint16, -0.1)],
+)
+def test_fill_out_of_range(dtype, fill):
+    with pytest.raises(OptionError, match=r"^fill: expected values from 0 to (255|65535) for uint(8|16), got "):
+        pad(np.zeros((20, 40, 3), dtype), (40, 40), fill=fill)
+
+
+@pytest.mark.parametrize(
+    ("channels", "fill"), [((), (1, 2)), ((3,), (1, 2)), ((4,), (1, 2, 3)), ((2,), (1, 2, 3))]
+)
+def test_fill_of_a_wrong_count(channels, fill):
+    with pytest.raises(OptionError, match=r"^fill: expected 1 or [1-4] values for this image, got \(1, 2"):
+        pad(np.zeros((20, 40, *channels), np.uint8), (40, 40), fill=fill)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Alpha
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def cut_out(dtype):
+    """Opaque green on the left, red under alpha 0 on the right."""
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    image = np.zeros((40, 60, 4), dtype)
+    image[:, :31] = (0, top, 0, top)
+    image[:, 31:] = (top, 0, 0, 0)
+    return image, top
+
+
+@pytest.mark.parametrize("size", [(150, 110), (23, 17), (61, 41), (13, 90), (150, 40)])
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_hidden_colours_do_not_bleed(dtype, resample, size):
+    image, top = cut_out(dtype)
+    red, green, _, alpha = np.moveaxis(stretch(image, size, resample=resample).astype(np.float64) / top, 2, 0)
+    visible = alpha > 0.02
+    assert 0.3 < visible.mean() < 0.7
+    assert np.abs(red[visible]).max() < 0.01
+    assert np.abs(green[visible] - 1).max() < 0.15
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_hidden_colours_bleed_where_alpha_is_to_be_a_colour(dtype):
+    # The test above would see a fringe if there were one.
+    image, top = cut_out(dtype)
+    red, _, _, alpha = np.moveaxis(stretch(image, (150, 110), alpha=False).astype(np.float64) / top, 2, 0)
+    assert red[alpha > 0.2].max() > 0.3
+
+
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_hidden_colours_do_not_bleed_over_a_reducing_gap(resample):
+    image = np.repeat(np.repeat(cut_out(np.uint8)[0], 5, axis=0), 5, axis=1)
+    out = stretch(image, (23, 17), resample=resample, reducing_gap=2)
+    assert out[..., 0][out[..., 3] > 5].max() <= 2
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_without_alpha_every_channel_is_a_picture(resample, dtype, channels):
+    image = picture("holes", (61, 97, channels), dtype)
+    got = stretch(image, (40, 70), resample=resample, alpha=False)
+    for at in range(channels):
+        alone = stretch(image[..., at], (40, 70), resample=resample)
+        np.testing.assert_allclose(got[..., at].astype(np.float64), alone, rtol=0, atol=1e-6)
+    assert np.any(got != stretch(image, (40, 70), resample=resample))
+
+
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_interpolations_take_alpha_for_a_colour(resample):
+    image = picture("holes", (61, 97, 4))
+    plain = stretch(image, (40, 70), resample=resample, alpha=False)
+    np.testing.assert_array_equal(stretch(image, (40, 70), resample=resample), plain)
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+def test_without_an_alpha_channel_the_option_means_nothing(channels):
+    image = picture("holes", (61, 97, *channels))
+    np.testing.assert_array_equal(fit(image, (40, 70), alpha=False), fit(image, (40, 70), alpha=True))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_full_alpha_changes_nothing(resample, dtype):
+    image = picture("smooth", (61, 97, 4), dtype)
+    image[..., 3] = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    weighted = stretch(image, (40, 70), resample=resample).astype(np.float64)
+    plain = stretch(image, (40, 70), resample=resample, alpha=False)
+    np.testing.assert_allclose(weighted, plain, rtol=0, atol={np.uint8: 0, np.uint16: 1, np.float32: 1e-5}[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_alpha_at_all_is_no_error(dtype):
+    image = picture("noise", (61, 97, 4), dtype)
+    image[..., 3] = 0
+    assert not stretch(image, (40, 70))[..., 3].any()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# NaN and infinity
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("channels", "channel"), [(3, 0), (4, 0), (4, 3)])
+@pytest.mark.parametrize("resample", ["lanczos", "bilinear", "linear"])
+def test_what_is_not_finite_stays_where_it_is(resample, channels, channel, value):
+    image = picture("smooth", (200, 300, channels), np.float32)
+    image[..., 3:] = 1
+    expected = stretch(image, (100, 70), resample=resample)
+    image[:3, :3, channel] = value
+    got = stretch(image, (100, 70), resample=resample)
+    assert not np.isfinite(got[0, 0]).all()
+    # A block is 8 output lines and may read some input lines more: what is 25 lines off has not read it.
+    np.testing.assert_allclose(got[25:], expected[25:], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(got[:, 25:], expected[:, 25:], rtol=0, atol=1e-5)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Errors
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ([[1, 2]], "image: expected a numpy.ndarray, got a list"),
+        (None, "image: expected a numpy.ndarray, got a NoneType"),
+        (np.zeros((4, 4), np.int16), "image: expected dtype uint8, uint16 or float32, got <i2 (int16)"),
+        (np.zeros((4, 4), np.float64), "image: expected dtype uint8, uint16 or float32, got <f8 (float64)"),
+        (np.zeros((4, 4), bool), "image: expected dtype uint8, uint16 or float32, got |b1 (bool)"),
+        (np.zeros((4, 4), ">u2"), "image: expected dtype uint8, uint16 or float32, got >u2 (uint16)"),
+        (np.zeros((4, 4), ">f4"), "image: expected dtype uint8, uint16 or float32, got >f4 (float32)"),
+        (np.zeros(4, np.uint8), "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (4,)"),
+        (np.zeros((), np.uint8), "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got ()"),
+        (
+            np.zeros((2, 4, 4, 3), np.uint8),
+            "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (2, 4, 4, 3)",
+        ),
+        (
+            np.zeros((4, 4, 5), np.uint8),
+            "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (4, 4, 5)",
+        ),
+        (
+            np.zeros((4, 4, 0), np.uint8),
+            "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (4, 4, 0)",
+        ),
+        (np.zeros((0, 4), np.uint8), "image: expected at least one pixel, got shape (0, 4)"),
+        (np.zeros((4, 0, 3), np.uint8), "image: expected at least one pixel, got shape (4, 0, 3)"),
+    ],
+)
+def test_what_is_no_image(image, message):
+    with pytest.raises(ImageError) as caught:
+        fit(image, (40, 30))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("out", "got"),
+    [
+        (np.zeros((40, 30, 3), np.uint8), "uint8 (40, 30, 3)"),
+        (np.zeros((30, 40), np.uint8), "uint8 (30, 40)"),
+        (np.zeros((30, 40, 1), np.uint8), "uint8 (30, 40, 1)"),
+        (np.zeros((30, 40, 4), np.uint8), "uint8 (30, 40, 4)"),
+        (np.zeros((30, 40, 3), np.float32), "float32 (30, 40, 3)"),
+        ([1], "[1]"),
+    ],
+)
+def test_an_out_of_another_form(out, got):
+    with pytest.raises(OptionError) as caught:
+        fit(np.zeros((61, 97, 3), np.uint8), (40, 30), out=out)
+    assert str(caught.value) == f"out: expected an array of uint8 (30, 40, 3), got {got}"
+
+
+def test_an_out_of_another_byte_order():
+    with pytest.raises(OptionError, match=r"^out: "):
+        fit(np.zeros((61, 97), np.uint16), (40, 30), out=np.zeros((30, 40), ">u2"))
+
+
+def test_an_out_that_is_read_only():
+    out = np.zeros((30, 40), np.uint8)
+    out.flags.writeable = False
+    with pytest.raises(OptionError, match=r"^out: expected a writeable array, got a read-only one$"):
+        fit(np.zeros((61, 97), np.uint8), (40, 30), out=out)
+
+
+@pytest.mark.parametrize("part", [np.s_[:30, :40], np.s_[-30:, -40:], np.s_[1::2, 1:81:2]])
+def test_an_out_that_overlaps_the_image(part):
+    image = picture("noise", (61, 97))
+    before = image.copy()
+    with pytest.raises(OptionError, match=r"^out: expected memory apart from the image's, got an overlap$"):
+        fit(image, (40, 30), out=image[part])
+    np.testing.assert_array_equal(image, before)
+
+
+def test_an_out_beside_the_image_in_one_array():
+    # Left and right half of one array interleave row by row, and share not a byte.
+    both = picture("noise", (30, 97, 3))
+    image, out = both[:, :57], both[:, 57:]
+    assert not np.shares_memory(image, out)
+    expected = stretch(image.copy(), (40, 30))
+    np.testing.assert_array_equal(stretch(image, (40, 30), out=out), expected)
+
+
+def test_an_error_leaves_out_as_it_is():
+    out = np.full((30, 40, 3), 7, np.uint8)
+    for options in ({"fill": 300}, {"fill": (1, 2)}, {"box": (0, 0, 98, 61)}):
+        with pytest.raises(OptionError):
+            pad(np.zeros((61, 97, 3), np.uint8), (40, 30), out=out, **options)
+    np.testing.assert_array_equal(out, np.full_like(out, 7))

@@ -1,0 +1,468 @@
+import statistics
+import threading
+import time
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import KINDS, picture
+from PIL import Image, ImageOps
+
+from fastfit import Fit, Size, fit, plan, stretch
+from fastfit.resample import convolve
+from fastfit.resample.band import band
+from fastfit.types import MODES
+
+EXACT = ("lanczos", "bicubic", "bilinear", "box")
+CONVOLUTIONS = (*EXACT, "hamming")
+INTERPOLATIONS = {
+    "lanczos4": cv2.INTER_LANCZOS4,
+    "cubic": cv2.INTER_CUBIC,
+    "linear": cv2.INTER_LINEAR,
+    "area": cv2.INTER_AREA,
+    "nearest": cv2.INTER_NEAREST,
+}
+DTYPES = (np.uint8, np.uint16, np.float32)
+# L, LA, RGB, RGBA.
+CHANNELS = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
+# From 97x61 or 61x97: both axes down and up, one down and one up, one left alone, whole and coprime ratios, and
+# sides of a single pixel.
+TARGETS = [
+    (40, 30),
+    (151, 101),
+    (53, 89),
+    (89, 53),
+    (97, 30),
+    (40, 61),
+    (194, 122),
+    (1, 50),
+    (50, 1),
+    (1, 1),
+    (16, 9),
+]
+
+
+def pillow(image, size, mode, resample, **options):
+    """Fit with Pillow."""
+    made, method = Image.fromarray(image), Image.Resampling[resample.upper()]
+    if mode == "stretch":
+        return np.asarray(made.resize(size, method, **options))
+    return np.asarray({"cover": ImageOps.fit, "pad": ImageOps.pad}[mode](made, size, method, **options))
+
+
+def assert_pillows(pairs, resample):
+    """Compare pairs of ours and Pillow's images, taken together."""
+    got, wanted = (np.concatenate([image.ravel() for image in images]) for images in zip(*pairs, strict=True))
+    if resample == "hamming":
+        # Its cosines are ours, not those of Pillow's C library: a last bit may differ.
+        np.testing.assert_allclose(got.astype(int), wanted, rtol=0, atol=1)
+        assert np.mean(got != wanted) <= 1e-4
+    else:
+        np.testing.assert_array_equal(got, wanted)
+
+
+def premultiplied(image):
+    """Return colours as they show: those under little alpha are next to arbitrary."""
+    if image.ndim == 2 or image.shape[2] % 2:
+        return image.astype(np.float64)
+    return image * np.concatenate(
+        [image[..., -1:] / 255] * (image.shape[2] - 1) + [np.ones_like(image[..., -1:])], 2
+    )
+
+
+@st.composite
+def extents(draw, side):
+    """Draw a part of an axis: (low, high), C floats, at least a thousandth of a pixel, and often the whole."""
+    if draw(st.booleans()):
+        return 0.0, float(side)
+    low = float(np.float32(draw(st.floats(0, side - 0.01))))
+    return low, float(np.float32(draw(st.floats(low + 0.001, side))))
+
+
+def psnr(image, other, top):
+    return 10 * np.log10(top**2 / np.mean((image.astype(np.float64) - other) ** 2))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# 8 bits: Pillow's pixels
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_8_bits_are_pillows(resample, channels, mode, kind):
+    pairs = []
+    for shape in ((61, 97), (97, 61)):
+        image = picture(kind, shape + CHANNELS[channels])
+        for size in TARGETS:
+            ours = fit(image, size, mode, resample=resample)
+            theirs = pillow(image, size, mode, resample)
+            assert ours.shape == theirs.shape
+            pairs.append((ours, theirs))
+    assert_pillows(pairs, resample)
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth", "ties"])
+@pytest.mark.parametrize(
+    ("src", "dst"),
+    [
+        ((640, 480), (960, 720)),  # two phases
+        ((1024, 768), (1792, 1024)),  # four and three
+        ((3000, 40), (7, 5)),
+        ((40, 3000), (5, 7)),
+        ((1500, 1100), (299, 233)),
+    ],
+)
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_8_bits_are_pillows_where_weights_repeat_and_where_they_are_many(resample, src, dst, kind):
+    image = picture(kind, (src[1], src[0]))
+    assert_pillows([(stretch(image, dst, resample=resample), pillow(image, dst, "stretch", resample))], resample)
+
+
+@pytest.mark.parametrize(("lines", "size"), [(9001, 65), (10007, 67), (40009, 67)])
+@pytest.mark.parametrize("resample", EXACT)
+def test_8_bits_are_pillows_where_hundreds_of_samples_average_to_a_half(resample, lines, size):
+    # Bands of 254 and 255: float32 sums of as many nearly equal terms all err to the same side.
+    periods = np.array([3, 4, 17, 40, 68, 97, 125, 205])
+    bands = np.repeat((np.arange(lines)[:, None] // periods) % 2, 16, axis=1)
+    image = (254 + bands).astype(np.uint8)
+    dst = (image.shape[1], size)
+    assert_pillows([(stretch(image, dst, resample=resample), pillow(image, dst, "stretch", resample))], resample)
+
+
+@settings(max_examples=400)
+@given(st.data(), st.sampled_from(CONVOLUTIONS), st.sampled_from(KINDS))
+def test_8_bits_are_pillows_for_any_sizes_and_box(data, resample, kind):
+    sides = st.integers(1, 3) | st.integers(1, 90)
+    width, height, *size = (data.draw(sides, label) for label in ("width", "height", "to width", "to height"))
+    (left, right), (top, bottom) = (data.draw(extents(side)) for side in (width, height))
+    image, box = picture(kind, (height, width)), (left, top, right, bottom)
+    ours = stretch(image, size, resample=resample, box=box)
+    theirs = pillow(image, size, "stretch", resample, box=box)
+    if resample == "hamming":
+        np.testing.assert_allclose(ours.astype(int), theirs, rtol=0, atol=1)
+    else:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("centering", [(0, 0), (1, 1), (0.3, 0.9)])
+@pytest.mark.parametrize("mode", ["cover", "pad"])
+def test_centering_is_pillows(mode, centering):
+    image = picture("smooth", (61, 97, 3))
+    pairs = [
+        (fit(image, size, mode, centering=centering), pillow(image, size, mode, "lanczos", centering=centering))
+        for size in TARGETS
+    ]
+    assert_pillows(pairs, "lanczos")
+
+
+@pytest.mark.parametrize(
+    ("channels", "fill"), [("L", 77), ("LA", (77, 12)), ("RGB", (1, 2, 255)), ("RGBA", (9, 8, 7, 6))]
+)
+def test_fill_is_pillows(channels, fill):
+    image = picture("smooth", (61, 97) + CHANNELS[channels])
+    pairs = [
+        (fit(image, size, "pad", fill=fill), pillow(image, size, "pad", "lanczos", color=fill)) for size in TARGETS
+    ]
+    assert_pillows(pairs, "lanczos")
+
+
+@pytest.mark.parametrize(("src", "dst"), [((60, 200), (50, 40)), ((200, 60), (150, 20)), ((60, 200), (90, 150))])
+def test_the_taller_loss_comes_first_as_in_pillow(src, dst):
+    # 8 bits are rounded and clipped between the passes, so their order shows.
+    image = picture("checkerboard", (src[1], src[0], 3))
+    across_first = pillow(pillow(image, (dst[0], src[1]), "stretch", "lanczos"), dst, "stretch", "lanczos")
+    down_first = pillow(pillow(image, (src[0], dst[1]), "stretch", "lanczos"), dst, "stretch", "lanczos")
+    height_lost, width_lost = src[1] - dst[1], src[0] - dst[0]
+    assert np.any(across_first != down_first)
+    expected = down_first if height_lost > max(0, 2 * width_lost) else across_first
+    np.testing.assert_array_equal(stretch(image, dst), expected)
+    np.testing.assert_array_equal(stretch(image, dst), pillow(image, dst, "stretch", "lanczos"))
+
+
+def test_the_order_of_passes_is_that_of_the_whole_image_not_of_the_box():
+    image = picture("checkerboard", (200, 90, 3))
+    # The box alone loses far more width than height; the image, over twice as much height.
+    box, dst = (0.0, 100.0, 90.0, 130.5), (30, 29)
+    np.testing.assert_array_equal(stretch(image, dst, box=box), pillow(image, dst, "stretch", "lanczos", box=box))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# 16 bits and floats: the reference
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+@pytest.mark.parametrize("size", [(31, 20), (70, 90), (1, 13)])
+def test_the_reference_is_pillows(resample, size):
+    image = picture("noise", (47, 61), np.float32)
+    box = (1.25, 0.5, 60.0, 46.75)
+    theirs = pillow(image, size, "stretch", resample, box=box)
+    np.testing.assert_allclose(reference.resize(image[..., None], size, resample, box)[..., 0], theirs, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [(31, 20), (70, 90), (40, 47), (1, 13), (1, 1)])
+@pytest.mark.parametrize("kind", ["noise", "smooth", "checkerboard"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_16_bits_and_floats_are_the_references(resample, channels, kind, size):
+    box = (1.25, 0.5, 60.0, 46.75)
+    for dtype, tolerance in ((np.uint16, 1), (np.float32, 1e-3)):
+        image = picture(kind, (47, 61, channels), dtype)
+        expected = reference.as_dtype(reference.resize(image, size, resample, box), dtype)
+        got = stretch(image, size, resample=resample, box=box)
+        np.testing.assert_allclose(got.astype(np.float64), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", [(31, 20), (70, 90)])
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_16_bits_and_floats_with_alpha_are_the_references(resample, channels, size):
+    for dtype, top, tolerance in ((np.uint16, 65535, 1), (np.float32, 1, 1e-3)):
+        image = picture("noise", (47, 61, channels), dtype)
+        # From 0.6 to 1: even where filters undershoot, the sum of alpha is far from 0.
+        image[..., -1] = 0.6 * top + 0.4 * image[..., -1]
+        expected = reference.as_dtype(reference.resize(image, size, resample, alpha=True), dtype)
+        got = stretch(image, size, resample=resample)
+        np.testing.assert_allclose(got.astype(np.float64), expected, rtol=0, atol=tolerance)
+        plain = reference.as_dtype(reference.resize(image, size, resample), dtype)
+        got = stretch(image, size, resample=resample, alpha=False)
+        np.testing.assert_allclose(got.astype(np.float64), plain, rtol=0, atol=tolerance)
+
+
+def test_floats_are_pillows():
+    image = picture("noise", (61, 97), np.float32)
+    for size in TARGETS:
+        np.testing.assert_allclose(
+            stretch(image, size), pillow(image, size, "stretch", "lanczos"), rtol=0, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
+def test_floats_keep_their_range_whatever_it_is(factor):
+    image = (picture("noise", (47, 61, 3), np.float32) - 0.5) * np.float32(factor)
+    expected = reference.resize(image, (31, 20), "lanczos")
+    np.testing.assert_allclose(stretch(image, (31, 20)), expected, rtol=0, atol=1e-5 * factor)
+
+
+@pytest.mark.parametrize("resample", ["lanczos", "bicubic"])
+def test_overshoot_is_clipped_for_integers_and_kept_for_floats(resample):
+    floats = picture("checkerboard", (47, 61, 3), np.float32)
+    enlarged = stretch(floats, (200, 150), resample=resample)
+    assert enlarged.min() < -0.05
+    assert enlarged.max() > 1.05
+    for dtype in (np.uint8, np.uint16):
+        integers = stretch(picture("checkerboard", (47, 61, 3), dtype), (200, 150), resample=resample)
+        # A sum that wraps around would be far from the clipped one.
+        expected = np.clip(enlarged, 0, 1) * float(np.iinfo(dtype).max)
+        np.testing.assert_allclose(integers.astype(np.float64), expected, rtol=0, atol=0.2 * np.iinfo(dtype).max)
+        assert {integers.min(), integers.max()} == {0, np.iinfo(dtype).max}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# reducing_gap
+# ---------------------------------------------------------------------------------------------------------------
+
+GAPS = [
+    ((640, 480), (80, 60), None),  # whole factors
+    ((641, 479), (61, 47), None),  # blocks at the edges are smaller
+    ((640, 480), (97, 200), None),  # one axis only
+    ((640, 480), (61, 47), (3.3, 7.7, 630.1, 470.9)),
+    ((641, 479), (61, 47), (100, 50, 641, 479)),
+]
+
+
+@pytest.mark.parametrize("gap", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize(("src", "dst", "box"), GAPS)
+@pytest.mark.parametrize("resample", ["lanczos", "bilinear", "box"])
+def test_reducing_gap_is_pillows(resample, src, dst, box, gap):
+    # Dividing colours by alpha rounds them down once more.
+    for kind, channels, levels in (("noise", (), 2), ("smooth", (3,), 2), ("holes", (4,), 3)):
+        image = picture(kind, (src[1], src[0], *channels))
+        ours = stretch(image, dst, resample=resample, box=box, reducing_gap=gap)
+        theirs = pillow(image, dst, "stretch", resample, box=box, reducing_gap=gap)
+        np.testing.assert_allclose(premultiplied(ours), premultiplied(theirs), rtol=0, atol=levels, err_msg=kind)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("gap", [2.0, 3.0])
+@pytest.mark.parametrize(("src", "dst", "box"), GAPS)
+def test_reducing_gap_is_close_to_none(src, dst, box, gap, dtype):
+    image = picture("smooth", (src[1], src[0], 3), dtype)
+    exact = stretch(image, dst, box=box)
+    reduced = stretch(image, dst, box=box, reducing_gap=gap)
+    assert np.any(reduced != exact)
+    assert psnr(reduced, exact, np.iinfo(dtype).max if dtype != np.float32 else 1) > 45
+
+
+def test_reducing_gap_leaves_alone_what_it_cannot_reduce():
+    image = picture("noise", (61, 97, 3))
+    np.testing.assert_array_equal(stretch(image, (40, 30), reducing_gap=2), stretch(image, (40, 30)))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# OpenCV's interpolations
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_interpolations_are_opencvs(resample, dtype, channels):
+    image = picture("holes", (61, 97, *channels), dtype)
+    for size in TARGETS:
+        left, top, right, bottom = (int(np.floor(edge + 0.5)) for edge in plan((97, 61), size).crop)
+        expected = cv2.resize(image[top:bottom, left:right], size, interpolation=INTERPOLATIONS[resample])
+        got = fit(image, size, resample=resample)
+        np.testing.assert_array_equal(got, expected.reshape(got.shape), str(size))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_interpolations_are_opencvs_in_a_box(resample, dtype):
+    image = picture("noise", (61, 97, 3), dtype)
+    expected = cv2.resize(image[5:41, 3:80], (50, 70), interpolation=INTERPOLATIONS[resample])
+    np.testing.assert_array_equal(
+        stretch(image, (50, 70), resample=resample, box=(3.2, 4.5, 79.6, 41.4)), expected
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("resample", INTERPOLATIONS)
+def test_interpolations_are_opencvs_on_a_canvas(resample, dtype):
+    image = picture("noise", (61, 97, 3), dtype)
+    for size in ((50, 50), (40, 90), (120, 40)):
+        left, top, right, bottom = (int(edge) for edge in plan((97, 61), size, "pad").inner)
+        expected = np.full((size[1], size[0], 3), 1, dtype)
+        inner = (right - left, bottom - top)
+        expected[top:bottom, left:right] = cv2.resize(image, inner, interpolation=INTERPOLATIONS[resample])
+        np.testing.assert_array_equal(fit(image, size, "pad", resample=resample, fill=1), expected)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Memory
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def middles(call):
+    """Return the number of samples of each intermediate image that `call` asks for."""
+    asked = []
+
+    def spy(name, shape, dtype):
+        if name == "middle":
+            asked.append(np.prod(shape))
+        return scratch(name, shape, dtype)
+
+    scratch = convolve.__globals__["scratch"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(convolve.__globals__, "scratch", spy)
+        call()
+    return asked
+
+
+def peak(call):
+    """Return the bytes that `call` allocates at most, in a thread that has no working memory yet."""
+    thread = threading.Thread(target=call)
+    tracemalloc.start()
+    thread.start()
+    thread.join()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("src", [(10000, 1), (1, 10000)])
+def test_extremes_take_no_more_memory_than_source_and_result(src, mode):
+    image = picture("noise", (src[1], src[0], 3))
+    spec = Fit((1280, 720), mode)
+    largest = max(image.size, 1280 * 720 * 3)
+    assert all(samples <= largest for samples in middles(lambda: spec(image)))
+    # In the wrong order the intermediate alone would be 21 MB or more; the floats of a strip stay under 6 MiB, and
+    # copies of its samples under as much.
+    assert peak(lambda: spec(image)) < image.nbytes + 2 * 1280 * 720 * 3 + (12 << 20)
+
+
+@given(*[st.tuples(st.integers(1, 120), st.integers(1, 120))] * 2)
+def test_no_intermediate_is_larger_than_source_and_result(src, dst):
+    image = np.zeros((src[1], src[0]), np.uint8)
+    asked = middles(lambda: stretch(image, dst))
+    assert len(asked) == (src[0] != dst[0] and src[1] != dst[1])
+    assert all(samples <= max(src[0] * src[1], dst[0] * dst[1]) for samples in asked)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Weights
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def dense(banded, n_in):
+    """Write the blocks of a band into a matrix, (n_out, n_in)."""
+    matrix = np.zeros((banded.n_out, n_in))
+    if not banded.runs:
+        matrix[np.arange(banded.n_out), np.arange(banded.start, banded.stop)] = 1
+    for run in banded.runs:
+        blocks, lines, window = run.weights.shape
+        for block in range(blocks):
+            at = run.out_start + block * lines
+            low = run.in_start + block * run.stride
+            assert 0 <= low <= low + window <= banded.stop - banded.start, "a window leaves the band"
+            matrix[at : at + lines, banded.start + low : banded.start + low + window] += run.weights[block]
+    return matrix
+
+
+def rows(banded, n_in):
+    """Write the taps of a band, line by line, into a matrix, (n_out, n_in)."""
+    matrix = np.zeros((banded.n_out, n_in + banded.taps.shape[1]))
+    for line, (first, taps) in enumerate(zip(banded.first, banded.taps, strict=True)):
+        matrix[line, banded.start + first :][: len(taps)] = taps
+    assert not matrix[:, n_in:].any(), "a weight beyond the input"
+    return matrix[:, :n_in]
+
+
+@given(st.data(), st.integers(1, 400), st.integers(1, 400), st.sampled_from(CONVOLUTIONS), st.booleans())
+def test_a_band_is_the_reference_matrix(data, n_in, n_out, resample, quantized):
+    low, high = data.draw(extents(n_in))
+    banded = band(n_in, n_out, low, high, resample, quantized)
+    expected = reference.weights(n_in, n_out, low, high, resample)
+    # One unit of 22 bits: a double that errs in its last bit may round to another integer.
+    tolerance = 2.0**-22 if quantized else 1e-6
+    np.testing.assert_allclose(dense(banded, n_in), expected, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(rows(banded, n_in), dense(banded, n_in))
+
+
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+@pytest.mark.parametrize(("n_in", "n_out"), [(4032, 1280), (480, 720), (37, 100)])
+def test_quantized_weights_are_integers_of_22_bits(resample, n_in, n_out):
+    weights = dense(band(n_in, n_out, 0.0, float(n_in), resample, True), n_in) * 2**22
+    np.testing.assert_array_equal(weights, np.rint(weights))
+
+
+def test_an_axis_that_stays_is_not_filtered():
+    assert band(100, 40, 30.0, 70.0, "lanczos", True).runs == ()
+    assert band(100, 40, 30.5, 70.5, "lanczos", True).runs != ()
+
+
+def test_weights_are_cached():
+    assert band(97, 61, 0.0, 97.0, "lanczos", True) is band(97, 61, 0.0, 97.0, "lanczos", True)
+
+
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_weights_for_a_new_size_take_under_a_millisecond(resample):
+    taken = []
+    for _ in range(20):
+        start = time.perf_counter()
+        band.__wrapped__(4032, 1280, 0.0, 4032.0, resample, True)
+        taken.append(time.perf_counter() - start)
+    # The promise is 1 ms; 3 are for machines that are slow or busy.
+    assert statistics.median(taken) < 3e-3
+
+
+def test_sizes_are_width_first():
+    assert stretch(np.zeros((61, 97), np.uint8), Size(width=40, height=30)).shape == (30, 40)
