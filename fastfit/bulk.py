@@ -85,8 +85,8 @@ def collect(sources: Iterable[Path], out: Path, *, format: str = "keep", recursi
     Parameters
     ----------
     sources : iterable of Path
-        Files, which are taken as they are, and folders, which are searched for names of images. A folder's tree is
-        kept under `out`.
+        Files, which are taken as they are, and folders, which are searched for names of images; names that begin
+        with a dot are left alone. A folder's tree is kept under `out`.
     out : Path
         Folder of the outputs. It is not searched where it lies within a source.
     format : {"keep", "jpeg", "png", "webp"}
@@ -184,7 +184,8 @@ def report(outcomes: Iterable[Outcome]) -> Report:
 def _reason(task: Task, error: Exception) -> str:
     """Return an error as one line that begins with the source's name."""
     if isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename and Path(error.filename) != task.src else ""
+        other = isinstance(error.filename, str) and Path(error.filename) != task.src
+        where = f" ({error.filename})" if other else ""
         return f"{task.src}: {error.strerror or error}{where}"
     if isinstance(error, MemoryError):
         return f"{task.src}: out of memory"
@@ -195,7 +196,11 @@ def _images(folder: Path, out: Path, recursive: bool) -> Iterator[Path]:
     skipped = _identity(out)
     for root, folders, names in os.walk(folder):
         here = Path(root)
-        folders[:] = sorted(name for name in folders if recursive and _identity(here / name) != skipped)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if recursive and not name.startswith(".") and _identity(here / name) != skipped
+        )
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield here / name
@@ -213,8 +218,8 @@ def _check_outputs(tasks: dict[Path, Task]) -> None:
         if count > 1:
             rivals = [str(task.src) for task in tasks.values() if task.dst == output]
             raise OptionError("SRC", f"one source for {output}", f"{count}: {', '.join(rivals[:3])}")
-    for identity, task in tasks.items():
-        if _identity(task.dst) == identity:
+    for task in tasks.values():
+        if _identity(task.dst) in tasks:
             raise OptionError("-o", "a folder apart from the sources", f"{task.dst}, which is a source")
 
 

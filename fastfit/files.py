@@ -79,15 +79,17 @@ def fit_bytes(data: bytes, spec: Fit, output: Output | None = None, *, name: str
         An option does not go with the image.
     """
     output = output or Output()
-    image, info, planned = decode_for(data, spec, name=name, exact=output.exact)
-    kept = info.format if info.format in FORMATS else "png"
-    format_ = kept if output.format == "keep" else output.format
     try:
+        image, info, planned = decode_for(data, spec, name=name, exact=output.exact)
+        kept = info.format if info.format in FORMATS else "png"
+        format_ = kept if output.format == "keep" else output.format
         fitted = _fit_decoded(image, spec, planned)
         if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] == 4:
             fitted = flatten(fitted, spec.fill)
         return encode(fitted, format_, output.quality, icc_profile=_profile_for(info, fitted, format_))
     except FastfitError as error:
+        if error.name == name:
+            raise
         raise error.renamed(f"{name}: {error.name}") from error
 
 
@@ -136,13 +138,14 @@ def read_regular(path: Path) -> bytes:
     """
     # Opened without blocking and judged by the open file: a FIFO would wait for a writer for ever.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise CodecError(
-                str(path), "a regular file", "a directory" if stat.S_ISDIR(mode) else "a special file"
-            )
-        return file.read()
+            raise CodecError(str(path), "a regular file", "a folder" if stat.S_ISDIR(mode) else "a special file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -205,14 +208,14 @@ def _fill_levels(fill: float | Sequence[float], dtype: np.dtype[np.generic], cha
     levels = [float(level) for level in np.atleast_1d(np.asarray(fill, np.float64))]
     if len(levels) == 1:
         levels *= channels
-    elif len(levels) in (3, 4):
+    elif len(levels) in (3, 4) and min(levels) >= 0 and max(levels) <= 255:
         red, green, blue, *alpha = levels
         if channels <= 2:  # ITU-R BT.601, as Pillow's conversion to "L"
             red = green = blue = (19595 * red + 38470 * green + 7471 * blue) / 65536
         colours = [red] if channels <= 2 else [red, green, blue]
         levels = colours + (alpha or [255.0])[: channels % 2 == 0]
     else:
-        raise OptionError("fill", "1, 3 or 4 values", describe(fill))
+        raise OptionError("fill", "1, 3 or 4 values from 0 to 255", describe(fill))
     if min(levels) < 0 or max(levels) > 255:
         raise OptionError("fill", "values from 0 to 255", describe(fill))
     scale = 257 if dtype == np.uint16 else 1

@@ -57,7 +57,8 @@ LIBRARIES = {
 CALLS = {
     "cv2.resize": {"resample/interpolate.py"},
     "cv2.imdecode": {"codec/decode.py"},
-    "cv2.imencode": {"codec/encode.py"},
+    "cv2.imencode": set(),
+    "cv2.imencodeWithMetadata": {"codec/encode.py"},
     "cv2.imread": set(),
     "cv2.imwrite": set(),
     "cv2.convertScaleAbs": set(),

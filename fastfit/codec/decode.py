@@ -6,7 +6,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from fastfit.codec.header import ImageInfo, probe
+from fastfit.codec.headers import ImageInfo, default_image, probe
 from fastfit.codec.orient import upright
 from fastfit.errors import CodecError, OptionError, describe
 from fastfit.types import Image, Size
@@ -58,8 +58,9 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image,
     if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
         allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
         raise OptionError("shrink", allowed, describe(shrink))
-    image = _pixels(data, info, name, shrink)
-    image = upright(image, info.orientation)
+    image = _mended(_pixels(data, info, name, shrink), info, name)
+    if info.format != "tiff":  # OpenCV has turned those, whatever the flags
+        image = upright(image, info.orientation)
     size = Size(image.shape[1], image.shape[0])
     if info.size is not None and size != Size(-(-info.size.width // shrink), -(-info.size.height // shrink)):
         raise CodecError(name, f"{info.size} pixels as the header says", f"{size} at 1/{shrink}")
@@ -75,7 +76,8 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image,
 def _pixels(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
     whole = f"a whole {info.format} image"
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _flags(info, shrink))
+        still = default_image(data) if info.format == "png" else data
+        image = cv2.imdecode(np.frombuffer(still, np.uint8), _flags(info, shrink))
     except cv2.error as error:
         reason = str(error).splitlines()[0].partition("error: ")[2] or "an error of OpenCV's"
         raise CodecError(name, whole, f"{reason} ({len(data)} bytes)") from error
@@ -86,6 +88,30 @@ def _pixels(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
     if info.format != "jpeg" and image.ndim == 3 and image.shape[2] in _SWAPS:
         image = cv2.cvtColor(image, _SWAPS[image.shape[2]])
     return image
+
+
+def _mended(image: Image, info: ImageInfo, name: str) -> Image:
+    """Put right what OpenCV's decoders do to alpha and to ranges of their own."""
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if info.alpha is False and channels == 4:  # the fourth byte of a BMP is padding
+        image = np.ascontiguousarray(image[..., :3])
+    if info.format == "tiff" and info.alpha:
+        if info.channels == 2:
+            raise CodecError(name, "a TIFF that OpenCV reads", "grey with alpha, which it drops")
+        if channels == 4 and image.dtype == np.uint8:  # premultiplied by libtiff
+            image = _straight(image)
+    if info.white is not None:
+        top = np.iinfo(image.dtype).max
+        scaled = (image.astype(np.float32) * (top / info.white)).round()
+        image = np.minimum(scaled, top).astype(image.dtype)
+    return image
+
+
+def _straight(image: Image) -> Image:
+    """Divide 8-bit colours by alpha."""
+    alpha = np.maximum(image[..., 3:], 1).astype(np.float32)
+    colours = np.minimum(np.rint(image[..., :3] * np.float32(255) / alpha), 255).astype(np.uint8)
+    return np.dstack([colours, image[..., 3]])
 
 
 def _flags(info: ImageInfo, shrink: int) -> int:
