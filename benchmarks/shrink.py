@@ -80,7 +80,7 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
     for size in SIZES:
         for mode in ("cover", "pad"):
             spec = Fit(size, mode)
-            image, _, planned = shrink.decode_for(data, spec, name=path.name, exact=False)
+            image, _, planned = shrink.decode_for(data, spec, name=path.name, exact=False, listen=False)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
                 yield cv2.PSNR(spec(whole), apply_plan(spec, planned, image)), path.name, size, mode, scale

@@ -1,6 +1,7 @@
 """Many files: what goes where, in parallel, and a report. Prints nothing."""
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from fastfit.errors import FastfitError, OptionError
 from fastfit.files import Output, fit_file
 from fastfit.threads import single_threaded
 
-__all__ = ["Failure", "Outcome", "Report", "Task", "collect", "run"]
+__all__ = ["Failure", "Outcome", "Report", "Task", "WorkerError", "collect", "report", "run"]
 
 Status: TypeAlias = Literal["fitted", "failed", "skipped"]
 
@@ -25,6 +26,10 @@ IMAGE_SUFFIXES = frozenset(EXTENSIONS) | {
     *(".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jpx", ".jxl"),
     *(".pam", ".pbm", ".pfm", ".pgm", ".pic", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff"),
 }
+
+
+class WorkerError(FastfitError):
+    """A worker process died; what it was at is unknown, and what was not begun is undone."""
 
 
 class Task(NamedTuple):
@@ -42,7 +47,7 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a task; `reason` is empty unless it failed."""
+    """What became of a task; `reason` says why it failed, or what was damaged about one fitted all the same."""
 
     task: Task
     status: Status
@@ -104,6 +109,8 @@ def collect(sources: Iterable[Path], out: Path, *, format: str = "keep", recursi
     OptionError
         A source does not exist, two sources would write the same output, or one would be overwritten by its own.
     """
+    if os.path.lexists(out) and not out.is_dir():
+        raise OptionError("-o", "a folder", f"{out}, which is none")
     tasks: dict[Path, Task] = {}
     for source in sources:
         if source.is_dir():
@@ -113,14 +120,20 @@ def collect(sources: Iterable[Path], out: Path, *, format: str = "keep", recursi
         else:
             raise OptionError("SRC", "an existing file or folder", f"{str(source)!r}")
         for path, name in found:
-            task = Task(path, out / _named(name, format))
+            task = Task(path, out / _named(name if name.name else Path(source.name), format))
             tasks.setdefault(_identity(path), task)
     _check_outputs(tasks)
     return list(tasks.values())
 
 
 def run(
-    tasks: Iterable[Task], spec: Fit, output: Output | None = None, *, jobs: int = -1, overwrite: bool = False
+    tasks: Iterable[Task],
+    spec: Fit,
+    output: Output | None = None,
+    *,
+    jobs: int = -1,
+    overwrite: bool = False,
+    listen: bool = False,
 ) -> Iterator[Outcome]:
     """Fit files in parallel.
 
@@ -136,39 +149,56 @@ def run(
         Worker processes: a number, or -1 for one on each core. 1 works in this process.
     overwrite : bool
         Whether to write outputs that exist; otherwise those tasks are skipped.
+    listen : bool
+        Whether to catch what decoders say of damage if this process does the work; worker processes always do.
 
     Yields
     ------
     Outcome
         For every task one, in the order of completion. A file that cannot be read, fitted or written is a failed
         outcome; errors other than `FastfitError`, `OSError` and `MemoryError` are bugs and are raised.
+
+    Raises
+    ------
+    WorkerError
+        A worker process was killed, out of memory or by a fault in a decoder.
     """
     output = output or Output()
     work = list(tasks)
     jobs = min(_cores() if jobs == -1 else jobs, len(work))
     if jobs <= 1:
         for task in work:
-            yield fit_task(task, spec, output, overwrite)
+            yield fit_task(task, spec, output, overwrite, listen=listen)
         return
     # joblib is imported where it is used: it takes longer than a small image.
     from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    calls = (delayed(fit_task)(task, spec, output, overwrite) for task in work)
+    calls = (delayed(_fit_in_worker)(task, spec, output, overwrite) for task in work)
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+        try:
+            yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+        except TerminatedWorkerError as error:
+            raise WorkerError("jobs", f"{jobs} worker processes that stay alive", "one that died") from error
 
 
-def fit_task(task: Task, spec: Fit, output: Output, overwrite: bool) -> Outcome:
+def fit_task(task: Task, spec: Fit, output: Output, overwrite: bool, *, listen: bool = False) -> Outcome:
     """Fit one file and say what became of it, with the libraries at one thread."""
     try:
-        if not overwrite and os.path.lexists(task.dst):
+        if not overwrite and os.path.lexists(task.dst) and not task.dst.is_dir():
             return Outcome(task, "skipped")
         with single_threaded():
             task.dst.parent.mkdir(parents=True, exist_ok=True)
-            fit_file(task.src, task.dst, spec, output)
+            info = fit_file(task.src, task.dst, spec, output, listen=listen)
     except (FastfitError, OSError, MemoryError) as error:
         return Outcome(task, "failed", _reason(task, error))
-    return Outcome(task, "fitted")
+    return Outcome(task, "fitted", f"{task.src}: damaged: {info.damage}" if info.damage else "")
+
+
+def _fit_in_worker(task: Task, spec: Fit, output: Output, overwrite: bool) -> Outcome:
+    # An interrupt from the keyboard goes to all processes; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return fit_task(task, spec, output, overwrite, listen=True)
 
 
 def report(outcomes: Iterable[Outcome]) -> Report:
@@ -194,7 +224,8 @@ def _reason(task: Task, error: Exception) -> str:
 
 def _images(folder: Path, out: Path, recursive: bool) -> Iterator[Path]:
     skipped = _identity(out)
-    for root, folders, names in os.walk(folder):
+    unreadable: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=unreadable.append):
         here = Path(root)
         folders[:] = sorted(
             name
@@ -204,6 +235,8 @@ def _images(folder: Path, out: Path, recursive: bool) -> Iterator[Path]:
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield here / name
+    # A folder that cannot be read is a task, too: one that will fail, and so is not lost from sight.
+    yield from (Path(error.filename) for error in unreadable)
 
 
 def _named(name: Path, format: str) -> Path:
@@ -218,8 +251,9 @@ def _check_outputs(tasks: dict[Path, Task]) -> None:
         if count > 1:
             rivals = [str(task.src) for task in tasks.values() if task.dst == output]
             raise OptionError("SRC", f"one source for {output}", f"{count}: {', '.join(rivals[:3])}")
+    sources = tasks.keys() | {Path(os.path.realpath(source)) for source in tasks}
     for task in tasks.values():
-        if _identity(task.dst) in tasks:
+        if _identity(task.dst) in sources:
             raise OptionError("-o", "a folder apart from the sources", f"{task.dst}, which is a source")
 
 

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from fastfit import __version__, bulk
 from fastfit.apply import Fit
-from fastfit.codec import FORMATS
+from fastfit.codec import FORMATS, check_size
 from fastfit.errors import FastfitError, OptionError
 from fastfit.files import Output
-from fastfit.types import MODES, RESAMPLES
+from fastfit.types import MODES, RESAMPLES, as_size
 
 _EXAMPLES = """\
 examples:
@@ -33,11 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _fit(options)
-    except FastfitError as error:
-        print(f"fastfit: {error}", file=sys.stderr)
+    except bulk.WorkerError as error:
+        print(f"fastfit: {error}; without --overwrite the same command goes on from here", file=sys.stderr)
+        return 1
+    except (FastfitError, OSError) as error:
+        print(f"fastfit: {_printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fastfit: interrupted; the same command again skips what is done", file=sys.stderr)
+        print("fastfit: interrupted; without --overwrite the same command goes on from here", file=sys.stderr)
         return 130
 
 
@@ -92,8 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--jobs", type=_jobs, default=-1, metavar="N", help="worker processes (default: one for each core)"
     )
-    fit.add_argument("--recursive", action="store_true", help="search folders within folders")
+    fit.add_argument("--recursive", action="store_true", help="search folders within folders, but no links")
     fit.add_argument("--exact", action="store_true", help="never let the JPEG decoder shrink")
+    fit.add_argument(
+        "--on-damage",
+        choices=("error", "warn"),
+        default="error",
+        help="a JPEG whose decoder had to invent pixels fails, or is fitted with a warning (default: error)",
+    )
     fit.add_argument(
         "--overwrite", action="store_true", help="replace results that exist instead of skipping them"
     )
@@ -104,11 +113,13 @@ def _fit(options: argparse.Namespace) -> int:
     spec = Fit(
         options.size, options.mode, resample=options.resample, centering=options.centering, fill=options.fill
     )
-    output = Output(options.format, options.quality, options.exact)
+    output = Output(options.format, options.quality, options.exact, options.on_damage)
+    if options.format != "keep":
+        check_size(as_size(options.size), options.format)
     tasks = bulk.collect(options.src, options.out, format=options.format, recursive=options.recursive)
     if not tasks:
         raise OptionError("SRC", "at least one image", f"none in {', '.join(map(str, options.src))}")
-    outcomes = bulk.run(tasks, spec, output, jobs=options.jobs, overwrite=options.overwrite)
+    outcomes = bulk.run(tasks, spec, output, jobs=options.jobs, overwrite=options.overwrite, listen=True)
     summary = bulk.report(_shown(outcomes, len(tasks)))
     print(
         f"{summary.fitted} fitted, {summary.failed} failed, {summary.skipped} skipped"
@@ -118,10 +129,10 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _shown(outcomes: Iterable[bulk.Outcome], total: int) -> Iterator[bulk.Outcome]:
-    """Pass outcomes on, with a progress bar on a terminal and a line on stderr for each failure."""
+    """Pass outcomes on, with a progress bar on a terminal and a line on stderr for each failure and damage."""
     with tqdm(total=total, unit="image", disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
         for outcome in outcomes:
-            if outcome.status == "failed":
+            if outcome.reason:
                 bar.write(_printable(outcome.reason), file=sys.stderr)
             bar.update()
             yield outcome
@@ -129,8 +140,7 @@ def _shown(outcomes: Iterable[bulk.Outcome], total: int) -> Iterator[bulk.Outcom
 
 def _printable(text: str) -> str:
     """Return text as one line that any terminal takes, whatever bytes a file's name is made of."""
-    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-    return line.encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _centering(text: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fastfit.apply import Fit, apply_plan
-from fastfit.codec import EXTENSIONS, FORMATS, ImageInfo, encode
+from fastfit.codec import EXTENSIONS, FORMATS, ImageInfo, as_quality, encode
 from fastfit.errors import CodecError, FastfitError, OptionError, describe
 from fastfit.geometry import Plan
 from fastfit.shrink import decode_for
@@ -32,6 +32,9 @@ class Output:
         1 to 100, for JPEG and WebP.
     exact : bool
         Do not let the JPEG decoder shrink: pixels as if the file had been decoded at full scale.
+    on_damage : {"error", "warn"}
+        What follows when the decoder is listened to and says that it invented pixels: a `CodecError`, or a
+        result all the same, with the decoder's words in ``ImageInfo.damage``.
 
     Raises
     ------
@@ -41,13 +44,15 @@ class Output:
     format: str = "keep"
     quality: int = 95
     exact: bool = False
+    on_damage: str = "error"
 
     def __post_init__(self) -> None:
         """Check every option."""
         if self.format not in ("keep", *FORMATS):
             raise OptionError("format", f"one of keep, {', '.join(FORMATS)}", describe(self.format))
-        if isinstance(self.quality, bool) or not isinstance(self.quality, int) or not 1 <= self.quality <= 100:
-            raise OptionError("quality", "an integer from 1 to 100", describe(self.quality))
+        if self.on_damage not in ("error", "warn"):
+            raise OptionError("on_damage", "error or warn", describe(self.on_damage))
+        object.__setattr__(self, "quality", as_quality(self.quality))
 
 
 def fit_bytes(data: bytes, spec: Fit, output: Output | None = None, *, name: str = "data") -> bytes:
@@ -78,24 +83,17 @@ def fit_bytes(data: bytes, spec: Fit, output: Output | None = None, *, name: str
     FastfitError
         An option does not go with the image.
     """
-    output = output or Output()
-    try:
-        image, info, planned = decode_for(data, spec, name=name, exact=output.exact)
-        kept = info.format if info.format in FORMATS else "png"
-        format_ = kept if output.format == "keep" else output.format
-        fitted = _fit_decoded(image, spec, planned)
-        if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] == 4:
-            fitted = flatten(fitted, spec.fill)
-        return encode(fitted, format_, output.quality, icc_profile=_profile_for(info, fitted, format_))
-    except FastfitError as error:
-        if error.name == name:
-            raise
-        raise error.renamed(f"{name}: {error.name}") from error
+    return _fit(data, spec, _checked(spec, output), name, listen=False)[0]
 
 
 def fit_file(
-    src: str | os.PathLike[str], dst: str | os.PathLike[str], spec: Fit, output: Output | None = None
-) -> None:
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str],
+    spec: Fit,
+    output: Output | None = None,
+    *,
+    listen: bool = False,
+) -> ImageInfo:
     """Fit one image file into another.
 
     Parameters
@@ -109,6 +107,13 @@ def fit_file(
         See `fit_bytes`.
     output : Output, optional
         How the result is encoded.
+    listen : bool
+        Catch what the decoder says of damage; see `fastfit.decode` for what that takes.
+
+    Returns
+    -------
+    ImageInfo
+        Of `src`.
 
     Raises
     ------
@@ -119,14 +124,16 @@ def fit_file(
     FastfitError
         An option does not go with the image.
     """
-    output = output or Output()
+    output = _checked(spec, output)
     source, target = Path(src), Path(dst)
     if output.format == "keep":
         format_ = EXTENSIONS.get(target.suffix.lower())
         if format_ is None:
             raise CodecError(str(target), f"an extension among {', '.join(EXTENSIONS)}", describe(target.suffix))
         output = replace(output, format=format_)
-    write_atomically(target, fit_bytes(read_regular(source), spec, output, name=str(source)))
+    data, info = _fit(read_regular(source), spec, output, str(source), listen=listen)
+    write_atomically(target, data)
+    return info
 
 
 def read_regular(path: Path) -> bytes:
@@ -189,6 +196,31 @@ def flatten(image: Image, fill: float | Sequence[float]) -> Image:
     return np.asarray(np.rint(blended), image.dtype)
 
 
+def _checked(spec: Fit, output: Output | None) -> Output:
+    if not isinstance(spec, Fit):
+        raise OptionError("spec", "a Fit", describe(spec))
+    if output is not None and not isinstance(output, Output):
+        raise OptionError("output", "an Output", describe(output))
+    return output or Output()
+
+
+def _fit(data: bytes, spec: Fit, output: Output, name: str, *, listen: bool) -> tuple[bytes, ImageInfo]:
+    try:
+        image, info, planned = decode_for(data, spec, name=name, exact=output.exact, listen=listen)
+        if info.damage and output.on_damage == "error":
+            raise CodecError(name, f"an undamaged {info.format} image", info.damage)
+        kept = info.format if info.format in FORMATS else "png"
+        format_ = kept if output.format == "keep" else output.format
+        fitted = _fit_decoded(image, spec, planned)
+        if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] == 4:
+            fitted = flatten(fitted, spec.fill)
+        return encode(fitted, format_, output.quality, icc_profile=_profile_for(info, fitted, format_)), info
+    except FastfitError as error:
+        if error.name == name:
+            raise
+        raise error.renamed(f"{name}: {error.name}") from error
+
+
 def _fit_decoded(image: Image, spec: Fit, planned: Plan) -> Image:
     if image.dtype == np.float32:
         raise CodecError("image", "samples of 8 or 16 bits", "float32")
@@ -212,8 +244,9 @@ def _fill_levels(fill: float | Sequence[float], dtype: np.dtype[np.generic], cha
         red, green, blue, *alpha = levels
         if channels <= 2:  # ITU-R BT.601, as Pillow's conversion to "L"
             red = green = blue = (19595 * red + 38470 * green + 7471 * blue) / 65536
-        colours = [red] if channels <= 2 else [red, green, blue]
-        levels = colours + (alpha or [255.0])[: channels % 2 == 0]
+        levels = [red] if channels <= 2 else [red, green, blue]
+        if channels in (2, 4):
+            levels += alpha or [255.0]
     else:
         raise OptionError("fill", "1, 3 or 4 values from 0 to 255", describe(fill))
     if min(levels) < 0 or max(levels) > 255:

@@ -18,6 +18,8 @@ Resample: TypeAlias = Literal[
 ]
 MODES: tuple[Mode, ...] = get_args(Mode)
 RESAMPLES: tuple[Resample, ...] = get_args(Resample)
+MOST_PIXELS = 1 << 24
+"""The longest side: up to here a C float, in which Pillow takes the edges of boxes, holds every integer."""
 Image: TypeAlias = npt.NDArray[Any]
 """``(H, W)`` or ``(H, W, C)``, C from 1 to 4; ``uint8``, ``uint16`` or ``float32``."""
 
@@ -60,7 +62,7 @@ def as_size(value: SizeLike, name: str = "size") -> Size:
     Parameters
     ----------
     value : Size, (int, int) or str
-        ``(width, height)`` or ``"1280x720"``; both at least 1.
+        ``(width, height)`` or ``"1280x720"``; both from 1 to `MOST_PIXELS`.
     name : str
         The parameter's name, for the error.
 
@@ -73,7 +75,7 @@ def as_size(value: SizeLike, name: str = "size") -> Size:
     SizeError
         Anything else, including floats and bools.
     """
-    expected = 'two positive integers (width, height) or "WIDTHxHEIGHT"'
+    expected = f'two integers (width, height) from 1 to {MOST_PIXELS} or "WIDTHxHEIGHT"'
     if isinstance(value, str):
         match = re.fullmatch(r"\s*([0-9]{1,9})\s*[xX×]\s*([0-9]{1,9})\s*", value)
         sides: Sequence[Any] = match.groups() if match else ()
@@ -83,7 +85,7 @@ def as_size(value: SizeLike, name: str = "size") -> Size:
             numbers = [as_integer(side) for side in as_sequence(value)]
         except TypeError:
             raise SizeError(name, expected, describe(value)) from None
-    if len(numbers) != 2 or min(numbers) < 1:
+    if len(numbers) != 2 or min(numbers) < 1 or max(numbers) > MOST_PIXELS:
         raise SizeError(name, expected, describe(value))
     return Size(*numbers)
 

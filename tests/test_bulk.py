@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastfit import Fit, OptionError, Output, bulk, probe
+from fastfit import Fit, ImageInfo, OptionError, Output, bulk, probe
 from fastfit.bulk import Failure, Outcome, Report, Task, collect, fit_task, report, run
 
 SPEC = Fit((20, 30))
@@ -293,8 +293,9 @@ def test_folder_in_place_of_a_file_is_a_row(src, out):
 
 
 def test_reason_names_what_could_not_be_written(photos, out):
+    tasks = collect([photos / "0.jpg"], out)
     out.write_bytes(b"a file where the folder should be")
-    outcomes = list(run(collect([photos / "0.jpg"], out), SPEC, jobs=1))
+    outcomes = list(run(tasks, SPEC, jobs=1))
     assert outcomes[0].status == "failed"
     assert outcomes[0].reason.startswith(f"{photos / '0.jpg'}: ")
     assert str(out) in outcomes[0].reason
@@ -309,7 +310,7 @@ def test_option_that_does_not_go_with_the_image_is_a_row(photos, out):
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device")])
 def test_what_the_machine_lacks_is_a_row(photos, out, monkeypatch, error):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(bulk, "fit_file", fail)
@@ -323,7 +324,7 @@ def test_what_the_machine_lacks_is_a_row(photos, out, monkeypatch, error):
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug"), KeyboardInterrupt()])
 def test_what_is_not_expected_is_raised(photos, out, monkeypatch, error):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(bulk, "fit_file", fail)
@@ -385,17 +386,69 @@ def test_thread_settings_come_back_between_outcomes(photos, out):
 @pytest.mark.usefixtures("two_threads")
 def test_work_is_done_with_one_thread(photos, out, monkeypatch):
     seen = []
-    monkeypatch.setattr(bulk, "fit_file", lambda *_: seen.append((cv2.getNumThreads(), *set(blas_threads()))))
+
+    def look(*_, **__):
+        seen.append((cv2.getNumThreads(), *set(blas_threads())))
+        return ImageInfo("jpeg")
+
+    monkeypatch.setattr(bulk, "fit_file", look)
     list(run(collect([photos], out), SPEC, jobs=1))
     assert seen == [(1, 1)] * 5
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_thread_settings_come_back_after_a_bug(photos, out, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(bulk, "fit_file", fail)
     with pytest.raises(RuntimeError):
         list(run(collect([photos], out), SPEC, jobs=1))
     assert (cv2.getNumThreads(), set(blas_threads())) == (2, {2})
+
+
+def test_an_output_that_is_a_source_behind_a_link_is_an_error(src, out):
+    plant(src, "a.jpg")
+    plant(out, "a.jpg")
+    (src / "a.jpg").unlink()
+    (src / "a.jpg").symlink_to(out / "a.jpg")
+    with pytest.raises(OptionError, match="-o: expected a folder apart from the sources"):
+        collect([src], out)
+
+
+def test_out_that_is_a_file_is_an_error(src, out):
+    plant(src, "a.jpg")
+    out.write_bytes(b"")
+    with pytest.raises(OptionError, match="-o: expected a folder"):
+        collect([src], out)
+
+
+def test_folder_under_an_outputs_name_is_no_result(photos, out):
+    (out / "0.jpg").mkdir(parents=True)
+    outcomes = list(run(collect([photos / "0.jpg"], out), SPEC, jobs=1))
+    assert [outcome.status for outcome in outcomes] == ["failed"]
+
+
+def test_unreadable_folder_is_a_failure(src, out, monkeypatch):
+    plant(src, "a.jpg", "locked/b.jpg")
+    scandir = os.scandir
+
+    def denied(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    tasks = collect([src], out, recursive=True)
+    assert [task.src for task in tasks] == [src / "a.jpg", src / "locked"]
+
+
+def test_overlapping_limits_end_with_the_last():
+    before = cv2.getNumThreads(), set(blas_threads())
+    first, second = bulk.single_threaded(), bulk.single_threaded()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cv2.getNumThreads() == 1
+    second.__exit__(None, None, None)
+    assert (cv2.getNumThreads(), set(blas_threads())) == before

@@ -436,4 +436,26 @@ def test_interrupt_shows_one_line(here):
     _many(here)
     # What workers say of an interrupt depends on what they were at; three times is nearly always.
     shown = [_interrupted(here, f"out{number}", "2")[1] for number in range(3)]
-    assert shown == [b"fastfit: interrupted; the same command again skips what is done\n"] * 3
+    assert shown == [b"fastfit: interrupted; without --overwrite the same command goes on from here\n"] * 3
+
+
+@pytest.mark.usefixtures("here")
+def test_damage_fails_or_warns(capfd):
+    # Half a JPEG with the end of a whole one: OpenCV and Pillow decode it, with grey below.
+    data = (Path(__file__).parent / "data" / "photo.jpg").read_bytes()
+    Path("photos/damaged.jpg").write_bytes(data[:90_000] + data[-2:])
+    assert fit_here() == 1
+    captured = capfd.readouterr()
+    assert counts(captured.out) == (3, 1, 0)
+    assert captured.err.startswith("photos/damaged.jpg: expected an undamaged jpeg image, got Corrupt JPEG data")
+    assert fit_here("--on-damage", "warn") == 0
+    captured = capfd.readouterr()
+    assert counts(captured.out) == (1, 0, 3)
+    assert captured.err.startswith("photos/damaged.jpg: damaged: Corrupt JPEG data")
+
+
+@pytest.mark.usefixtures("here")
+def test_size_beyond_the_format_does_not_start(capfd):
+    assert main(["fit", "photos", "-o", "out", "--size", "70000x10", "--format", "jpeg"]) == 2
+    assert "at most 65500 pixels a side for jpeg" in capfd.readouterr().err
+    assert not Path("out").exists()

@@ -557,3 +557,70 @@ def test_permissions_follow_the_umask(source, tmp_path, mask, mode):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == mode
+
+
+# Damage that leaves the end of a JPEG in place.
+
+
+def holed():
+    """Half a JPEG with the end of a whole one: OpenCV and Pillow decode it, with grey below."""
+    data = (DATA / "photo.jpg").read_bytes()
+    return data[:90_000] + data[-2:]
+
+
+def test_damage_is_an_error_where_the_decoder_is_listened_to(tmp_path, capfd):
+    (tmp_path / "cat.jpg").write_bytes(holed())
+    with pytest.raises(
+        CodecError, match=r"cat\.jpg: expected an undamaged jpeg image, got Corrupt JPEG data"
+    ) as caught:
+        fit_file(tmp_path / "cat.jpg", tmp_path / "out.jpg", Fit((20, 30)), listen=True)
+    assert caught.value.name == str(tmp_path / "cat.jpg")
+    assert not (tmp_path / "out.jpg").exists()
+    assert capfd.readouterr().err == ""
+
+
+def test_damage_is_told_where_it_is_accepted(tmp_path, capfd):
+    (tmp_path / "cat.jpg").write_bytes(holed())
+    info = fit_file(
+        tmp_path / "cat.jpg", tmp_path / "out.jpg", Fit((20, 30)), Output(on_damage="warn"), listen=True
+    )
+    assert info.damage is not None
+    assert info.damage.startswith("Corrupt JPEG data")
+    assert probe((tmp_path / "out.jpg").read_bytes()).size == (20, 30)
+    assert capfd.readouterr().err == ""
+
+
+def test_harmless_words_of_the_decoder_are_no_damage(tmp_path, capfd):
+    # Bytes before a marker that belong to nothing.
+    data = (DATA / "photo.jpg").read_bytes()
+    (tmp_path / "cat.jpg").write_bytes(data[:-2] + b"\x01\x02\x03" + data[-2:])
+    assert fit_file(tmp_path / "cat.jpg", tmp_path / "out.jpg", Fit((20, 30)), listen=True).damage is None
+    assert capfd.readouterr().err == ""
+
+
+def test_listening_gives_stderr_back(tmp_path, capfd):
+    (tmp_path / "cat.jpg").write_bytes(holed())
+    open_before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(CodecError):
+            fit_file(tmp_path / "cat.jpg", tmp_path / "out.jpg", Fit((20, 30)), listen=True)
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"
+    assert len(list(Path("/dev/fd").iterdir())) == open_before
+
+
+def test_size_that_a_format_cannot_have_is_an_error():
+    with pytest.raises(FastfitError, match="at most 16383 pixels a side for webp, got 16384x1"):
+        fit_bytes(saved(scene(64, 48), "png"), Fit((16384, 1)), Output("webp"))
+
+
+@pytest.mark.parametrize(("spec", "output"), [((4, 3), None), (Fit((4, 3)), "jpeg"), ("4x3", None)])
+def test_what_is_no_spec_or_output_is_an_error(spec, output):
+    with pytest.raises(OptionError, match="expected a"):
+        fit_bytes(b"", spec, output)
+
+
+@pytest.mark.parametrize("data", ["text", None, 5, [1, 2]])
+def test_what_is_no_bytes_is_an_error(data):
+    with pytest.raises(CodecError, match="expected bytes"):
+        fit_bytes(data, Fit((4, 3)))

@@ -277,12 +277,12 @@ def test_snapped_stays_within_the_source_and_shows_some_of_the_crop(src, dst, ce
         (
             {"src": (0, 3)},
             SizeError,
-            'src: expected two positive integers (width, height) or "WIDTHxHEIGHT", got (0, 3)',
+            'src: expected two integers (width, height) from 1 to 16777216 or "WIDTHxHEIGHT", got (0, 3)',
         ),
         (
             {"dst": "4"},
             SizeError,
-            "dst: expected two positive integers (width, height) or \"WIDTHxHEIGHT\", got '4'",
+            "dst: expected two integers (width, height) from 1 to 16777216 or \"WIDTHxHEIGHT\", got '4'",
         ),
         ({"mode": "fit"}, OptionError, "mode: expected one of cover, pad, stretch, got 'fit'"),
         ({"mode": None}, OptionError, "mode: expected one of cover, pad, stretch, got None"),

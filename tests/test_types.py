@@ -4,7 +4,7 @@ import pytest
 from fastfit import Box, OptionError, Size, SizeError
 from fastfit.types import as_box, as_size
 
-PAIR = 'two positive integers (width, height) or "WIDTHxHEIGHT"'
+PAIR = 'two integers (width, height) from 1 to 16777216 or "WIDTHxHEIGHT"'
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,10 @@ def test_as_box_refuses(value):
 def test_as_box_refuses_what_float_reads_or_chokes_on(value):
     with pytest.raises(OptionError):
         as_box(value, Size(40, 30))
+
+
+def test_sides_are_at_most_what_a_c_float_counts_to():
+    assert as_size((1 << 24, 1)) == Size(1 << 24, 1)
+    for sides in (((1 << 24) + 1, 1), (10**400, 1)):
+        with pytest.raises(SizeError, match="from 1 to 16777216"):
+            as_size(sides)

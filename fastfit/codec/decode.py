@@ -1,11 +1,13 @@
 """Bytes to pixels: the only place that calls `cv2.imdecode`."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 
+from fastfit.codec.damage import damage, overheard
 from fastfit.codec.headers import ImageInfo, default_image, probe
 from fastfit.codec.orient import upright
 from fastfit.errors import CodecError, OptionError, describe
@@ -18,7 +20,7 @@ _DTYPES = (np.uint8, np.uint16, np.float32)
 SHRINKS = (1, 2, 4, 8)
 
 
-def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image, ImageInfo]:
+def decode(data: Buffer, *, name: str = "data", shrink: int = 1, listen: bool = False) -> tuple[Image, ImageInfo]:
     """Decode an image.
 
     Parameters
@@ -28,7 +30,10 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image,
     name : str
         What errors call it; a file's name.
     shrink : {1, 2, 4, 8}
-        Decode a JPEG to 1/shrink of its size, rounded up, in a fraction of the time.
+        Decode a JPEG to 1/shrink of its size, rounded up, in a fraction of the time; a lossless one comes whole.
+    listen : bool
+        Catch what the decoder writes to stderr: lines about damage go to ``info.damage`` and none to the terminal.
+        It redirects the whole process's file descriptor 2 meanwhile, so only for a process that does nothing else.
 
     Returns
     -------
@@ -47,9 +52,10 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image,
     Notes
     -----
     Pixels come from bytes and never from ``cv2.imread``, which returns a truncated JPEG at full size with a grey
-    tail. The decoder may write a line about damage to the process's stderr.
+    tail. Damage inside a JPEG that leaves its end in place is no error to the decoder: it invents the pixels that
+    are missing and writes a line to stderr. Only `listen` tells.
     """
-    data = bytes(data)
+    data = as_bytes(data, name)
     if not data:
         raise CodecError(name, "an encoded image", "no bytes")
     info = probe(data)
@@ -58,19 +64,39 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1) -> tuple[Image,
     if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
         allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
         raise OptionError("shrink", allowed, describe(shrink))
-    image = _mended(_pixels(data, info, name, shrink), info, name)
+    lines: list[str] = []
+    with ExitStack() as stack:
+        if listen:
+            lines = stack.enter_context(overheard())
+        pixels = _pixels(data, info, name, shrink)
+    image = _mended(pixels, info, name)
     if info.format != "tiff":  # OpenCV has turned those, whatever the flags
         image = upright(image, info.orientation)
     size = Size(image.shape[1], image.shape[0])
-    if info.size is not None and size != Size(-(-info.size.width // shrink), -(-info.size.height // shrink)):
+    whole = info.size or size
+    if size not in (whole, Size(-(-whole.width // shrink), -(-whole.height // shrink))):
         raise CodecError(name, f"{info.size} pixels as the header says", f"{size} at 1/{shrink}")
     channels = 1 if image.ndim == 2 else image.shape[2]
     return image, replace(
         info,
-        size=info.size or size,
+        size=whole,
         bit_depth=info.bit_depth or 8 * image.itemsize,
         channels=info.channels or channels,
+        damage=damage(lines),
     )
+
+
+def as_bytes(data: Buffer, name: str = "data") -> bytes:
+    """Return a buffer as bytes.
+
+    Raises
+    ------
+    CodecError
+        It is none.
+    """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise CodecError(name, "bytes, a bytearray or a memoryview", f"a {type(data).__name__}")
+    return bytes(data)
 
 
 def _pixels(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:

@@ -2,12 +2,13 @@
 
 import struct
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
 
-from fastfit.errors import CodecError, OptionError, describe
-from fastfit.types import Image
+from fastfit.errors import CodecError, OptionError, SizeError, describe
+from fastfit.types import Image, Size, as_integer
 
 EXTENSIONS = {
     ".jpg": "jpeg",
@@ -45,13 +46,14 @@ def encode(image: Image, format: str, quality: int = 95, *, icc_profile: bytes |
     ------
     OptionError
         An unknown format or a quality out of range.
+    SizeError
+        Larger than the format can be.
     CodecError
         An image that the format cannot hold.
     """
     if format not in FORMATS:
         raise OptionError("format", f"one of {', '.join(FORMATS)}", describe(format))
-    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
-        raise OptionError("quality", "an integer from 1 to 100", describe(quality))
+    quality = as_quality(quality)
     parameters = {
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         "png": [],
@@ -74,9 +76,13 @@ def encode(image: Image, format: str, quality: int = 95, *, icc_profile: bytes |
 
 def _storable(image: Image, format: str) -> Image:
     """Return the image with samples and channels as OpenCV stores them: 8 bits where need be, BGR order."""
-    channels = 1 if image.ndim == 2 else image.shape[-1]
-    if image.ndim not in (2, 3) or not 1 <= channels <= 4 or 0 in image.shape:
+    if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
+        got = f"shape {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise CodecError("image", "an array (H, W) or (H, W, C)", got)
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if not 1 <= channels <= 4 or 0 in image.shape:
         raise CodecError("image", "shape (H, W) or (H, W, C) with C from 1 to 4", str(image.shape))
+    check_size(Size(image.shape[1], image.shape[0]), format)
     if image.dtype not in (np.uint8, np.uint16):
         raise CodecError("image", "dtype uint8 or uint16", str(image.dtype))
     if format == "jpeg" and channels in (2, 4):
@@ -88,6 +94,39 @@ def _storable(image: Image, format: str) -> Image:
     if channels == 1:
         return np.ascontiguousarray(image)
     return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGRA)
+
+
+def check_size(size: Size, format: str) -> None:
+    """Refuse a size that no file of a format can have.
+
+    Raises
+    ------
+    SizeError
+    """
+    most = _MOST[format]
+    if max(size) > most:
+        raise SizeError("size", f"at most {most} pixels a side for {format}", str(size))
+
+
+def as_quality(value: Any) -> int:
+    """Read a quality.
+
+    Raises
+    ------
+    OptionError
+        No integer from 1 to 100.
+    """
+    try:
+        quality = as_integer(value)
+    except TypeError:
+        quality = 0
+    if not 1 <= quality <= 100:
+        raise OptionError("quality", "an integer from 1 to 100", describe(value))
+    return quality
+
+
+# libjpeg's limit is below the format's 65535; WebP has 14 bits, PNG 31.
+_MOST = {"jpeg": 65500, "png": (1 << 31) - 1, "webp": 16383}
 
 
 def _as_metadata(icc_profile: bytes | None) -> tuple[list[int], list[Image]]:

@@ -1,5 +1,7 @@
 """Convolution by banded matrix products: two passes over strips that stay in the cache."""
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -15,6 +17,13 @@ from fastfit.types import Box, Image, Size
 _STRIP_BYTES = 5 << 20
 _MIN_LANES, _MAX_LANES = 64, 1024
 
+
+# float64 sums of 8-bit samples times 22-bit weights are exact, in steps of 2^-22: any less lifts just the halves,
+# which OpenCV would round to even, and Pillow rounds up.
+_HALF_UP = 2.0**-24
+
+# One doubtful sample in so many costs as much, one by one, as all of a strip in float64: some 180 ns against 1 ns.
+_MOST_DOUBTFUL = 200
 
 _add: Any = cv2.add  # its stubs leave out scalars
 
@@ -166,10 +175,8 @@ def _finish(band: Band, x: Floats, y: Floats, out: Image) -> None:
     if out.dtype != np.uint8:
         store(y, out)
     elif y.dtype == np.float64:
-        # Sums of 8-bit samples times 22-bit weights are exact, in steps of 2^-22: any less lifts just the halves,
-        # which OpenCV would round to even, and Pillow rounds up.
         rounded = scratch("rounded", y.shape, np.uint8)
-        _round(y, 2.0**-24, rounded)
+        _round(y, _HALF_UP, rounded)
         np.copyto(out, rounded)
     else:
         # Each of the sums' additions is off by 2^-17 at most, by 2^-16 where it overshoots 256. Where that
@@ -179,10 +186,23 @@ def _finish(band: Band, x: Floats, y: Floats, out: Image) -> None:
         rounded[-1] = other[-1] = 0
         _round(y, doubt, rounded)
         _round(y, -doubt, other)
-        line, lane = np.divmod(_differing(rounded, other), y.shape[1])
         samples = rounded.reshape(-1)[: y.size].reshape(y.shape)
-        samples[line, lane] = _exact(band, x, line, lane)
+        places = _differing(rounded, other)
+        if places.size > y.size // _MOST_DOUBTFUL:
+            y = scratch("exact", y.shape, np.float64)
+            _multiply(_exactly(band), x.astype(np.float64), y)
+            _round(y, _HALF_UP, samples)
+        else:
+            line, lane = np.divmod(places, y.shape[1])
+            samples[line, lane] = _exact(band, x, line, lane)
         np.copyto(out, samples)
+
+
+@lru_cache(maxsize=8)
+def _exactly(band: Band) -> Band:
+    """Return the same band with float64 weights."""
+    runs = tuple(replace(run, weights=run.weights.astype(np.float64)) for run in band.runs)
+    return replace(band, runs=runs, dtype=np.dtype(np.float64))
 
 
 def _round(values: Floats, shift: float, out: Image) -> None:

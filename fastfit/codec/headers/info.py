@@ -27,3 +27,5 @@ class ImageInfo:
     """The largest sample, where it is not the largest of its type; `decode` has scaled it to that."""
     alpha: bool | None = None
     """Whether the last channel is alpha. None where the decoded channels say so."""
+    damage: str | None = None
+    """What the decoder said of damage to the picture; known only where `decode` was told to listen."""

@@ -33,7 +33,7 @@ def read_png(data: bytes) -> ImageInfo:
 
 
 def default_image(data: bytes) -> bytes:
-    """Return an animated PNG without its animation, so that every decoder shows the same still: the default image."""
+    """Return an animated PNG without its animation: every decoder shows the same still, the default image."""
     if b"acTL" not in data:
         return data
     kept, at = [data[:8]], 8

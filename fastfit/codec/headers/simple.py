@@ -23,7 +23,7 @@ def read_bmp(data: bytes) -> ImageInfo:
 
 
 def read_pnm(data: bytes) -> ImageInfo:
-    """Netpbm: width, height and, but for bitmaps, the largest sample, with comments between. PAM and PFM differ."""
+    """Netpbm: width, height and, but for bitmaps, the largest sample; comments between. Not PAM and PFM."""
     header = re.match(rb"P([1-6])((?:\s+|#[^\n]*\n)+\d+){2,3}?", data[:4096])
     numbers = [int(number) for number in re.findall(rb"\d+", re.sub(rb"#[^\n]*", b" ", data[2:4096]))[:3]]
     if header is None or len(numbers) < 2:

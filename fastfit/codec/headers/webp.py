@@ -12,7 +12,7 @@ def read_webp(data: bytes) -> ImageInfo:
     size, profile, orientation, channels, at = None, None, 1, 3, 12
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)
-        body = data[at + 8 : at + 8 + length]
+        body = data[at + 8 : at + 8 + (length if kind in (b"ICCP", b"EXIF") else min(length, 16))]
         if kind == b"VP8X":
             size = Size(1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
             channels = 4 if body[0] & 0x10 else 3
