@@ -12,7 +12,7 @@ from benchmarks.photos import photographs
 from fastfit import shrink
 from fastfit.apply import Fit, apply_plan
 from fastfit.codec import decode, probe
-from fastfit.types import Size
+from fastfit.types import RESAMPLES, Size
 
 RATIOS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.2, 4.0)
 SIZES = ("1792x1024", "1280x720", "720x1280", "640x480", "512x512", "320x240", "224x224", "64x64")
@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> int:
     for ratio in RATIOS:
         print(_threshold(cells, ratio))
     worst = sorted(fitted for path in jpegs for fitted in _fitted(path))
-    print(f"\nthe rule as it stands, {len(worst)} shrunk fits to {', '.join(SIZES)}, cover and pad:")
-    for psnr, photo, size, mode, scale in worst[:5]:
-        print(f"  {psnr:.1f} dB  {photo} to {size}, {mode}, decoded at 1/{scale}")
+    print(f"\nthe rule as it stands, {len(worst)} shrunk fits to {', '.join(SIZES)}")
+    for psnr, photo, size, resample, scale in worst[:5]:
+        print(f"  {psnr:.1f} dB  {photo} to {size}, {resample}, decoded at 1/{scale}")
     if options.json:
         rows = {"cells": [cell._asdict() for cell in cells], "rule": worst}
         Path(options.json).write_text(json.dumps(rows, indent=1), encoding="utf-8")
@@ -78,12 +78,12 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
     data = path.read_bytes()
     whole, _ = decode(data)
     for size in SIZES:
-        for mode in ("cover", "pad"):
-            spec = Fit(size, mode)
+        for resample in RESAMPLES[:5]:
+            spec = Fit(size, resample=resample)
             image, _, planned = shrink.decode_for(data, spec, name=path.name, exact=False, listen=False)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
-                yield cv2.PSNR(spec(whole), apply_plan(spec, planned, image)), path.name, size, mode, scale
+                yield cv2.PSNR(spec(whole), apply_plan(spec, planned, image)), path.name, size, resample, scale
 
 
 def _worst(cells: list[Shrunk], scale: int, ratio: float) -> str:

@@ -101,7 +101,8 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     taps: Float64 = np.arange((last - first).max(), dtype=np.float64)
     weights = kernel(first[:, None], centers[:, None], taps, 1.0 / widening)
     _drop_unused(weights, last - first)
-    totals = weights.cumsum(axis=1)[:, -1:]  # one after the other, as Pillow adds; sum() would add in pairs
+    # Pillow adds one after the other, sum() in pairs: of rational weights the last bit shows.
+    totals = weights.cumsum(axis=1)[:, -1:] if rational else weights.sum(axis=1, keepdims=True)
     weights /= np.where(totals == 0.0, 1.0, totals)
     if quantized:  # as C rounds: halves away from 0
         weights *= 1 << _WEIGHT_BITS
@@ -168,17 +169,20 @@ def _layout(first: list[int], last: list[int], size: int, slack: int, stride: in
     n_out, n_in = len(first), last[-1]
     whole = n_out - n_out % size
     limit = max((last[at + size - 1] - first[at] for at in range(0, whole, size)), default=0) + slack
-    at = 0
-    while at < whole:
-        low, high, blocks = first[at], last[at + size - 1], 1
-        for block in range(1, (whole - at) // size):
-            line, shift = at + block * size, block * stride
-            lower, higher = min(low, first[line] - shift), max(high, last[line + size - 1] - shift)
+    starts, ends = first[0:whole:size], last[size - 1 : whole : size]
+    block = 0
+    while block < len(starts):
+        low, high, begin, shift = starts[block], ends[block], block, 0
+        for block in range(begin + 1, len(starts) + 1):
+            if block == len(starts):
+                break
+            shift += stride
+            lower, higher = starts[block] - shift, ends[block] - shift
+            lower, higher = lower if lower < low else low, higher if higher > high else high
             if higher - lower > limit or lower < 0 or higher + shift > n_in:
                 break
-            low, high, blocks = lower, higher, block + 1
-        yield _Stretch(at, size, blocks, low, stride, high - low)
-        at += blocks * size
+            low, high = lower, higher
+        yield _Stretch(begin * size, size, block - begin, low, stride, high - low)
     if whole < n_out:
         yield _Stretch(whole, n_out - whole, 1, first[whole], stride, n_in - first[whole])
 

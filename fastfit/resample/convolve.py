@@ -206,12 +206,19 @@ def _exactly(band: Band) -> Band:
 
 
 def _round(values: Floats, shift: float, out: Image) -> None:
-    """Write `values` + `shift` into as many 8-bit samples, rounded half to even and clipped."""
-    if values.size == 1:  # OpenCV would take it for a scalar, and leave `out` alone
-        out.reshape(-1)[0] = np.clip(np.rint(values + shift), 0, 255).item()
-        return
-    # As a single row: for as many samples in several rows OpenCV takes a third longer.
-    _add(values.reshape(1, -1), shift, out.reshape(1, -1)[:, : values.size], dtype=cv2.CV_8U)
+    """Write `values` + `shift` into as many 8-bit samples, rounded half to even and clipped.
+
+    The fastest way that OpenCV has, by three: ``convertScaleAbs`` would give undershoots their absolute value, and
+    so they are 0 before. In float32 that costs `values`.
+    """
+    source, target = values.reshape(1, -1), out.reshape(1, -1)[:, : values.size]
+    if values.dtype == np.float32:
+        cv2.threshold(source, 0.0, 0.0, cv2.THRESH_TOZERO, source)
+        cv2.convertScaleAbs(source, target, 1.0, shift)
+    elif values.size == 1:  # `add` would take it for a scalar, and leave `out` alone
+        target[0] = np.clip(np.rint(values + shift), 0, 255).item()
+    else:
+        _add(source, shift, target, dtype=cv2.CV_8U)
 
 
 def _differing(rounded: Image, other: Image) -> npt.NDArray[np.intp]:

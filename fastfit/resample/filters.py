@@ -6,6 +6,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fastfit.resample.scratch import scratch
+
 Float64: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -56,18 +58,22 @@ def _lanczos(first: Float64, centers: Float64, steps: Float64, unit: float) -> F
     # sinc(x)·sinc(x/3) = (sin t / t)²·(1 - 4/3·sin²t) with t = πx/3, by sin 3t = 3 sin t - 4 sin³t; and
     # sin(a + b) = sin a·cos b + cos a·sin b leaves n + k sines instead of 2·n·k. They are most of the cost.
     a, b = (first - centers + 0.5) * (unit * np.pi / 3.0), steps * (unit * np.pi / 3.0)
-    t = a + b
-    sine = np.sin(a) * np.cos(b)
-    sine += np.cos(a) * np.sin(b)
-    near = np.abs(t) < 1e-6  # sin t / t is 1 to the last bit; the sum above is not that exact
+    # In kept memory: fresh pages for each of these would cost as much as the sines.
+    t, sine, other = (scratch(name, (len(first), len(steps)), np.float64) for name in ("t", "sine", "cosine"))
+    np.add(a, b, out=t)
+    np.multiply(np.sin(a), np.cos(b), out=sine)
+    np.multiply(np.cos(a), np.sin(b), out=other)
+    sine += other
+    np.abs(t, out=other)
+    near = other < 1e-6  # sin t / t is 1 to the last bit; the sum above is not that exact
     t[near] = sine[near] = 1e-6
     weights: Float64 = np.square(sine)
-    np.divide(sine, t, out=sine)
+    sine /= t
     sine *= sine
     weights *= -4.0 / 3.0
     weights += 1.0
     weights *= sine
-    weights[np.abs(t, out=t) >= np.pi] = 0.0
+    weights[other >= np.pi] = 0.0
     return weights
 
 
