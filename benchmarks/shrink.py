@@ -80,7 +80,7 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
     for size in SIZES:
         for resample in RESAMPLES[:5]:
             spec = Fit(size, resample=resample)
-            image, _, planned = shrink.decode_for(data, spec, name=path.name, exact=False, listen=False)
+            image, _, planned = shrink.decode_for(data, spec, name=path.name, exact=False)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
                 yield cv2.PSNR(spec(whole), apply_plan(spec, planned, image)), path.name, size, resample, scale

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from fastfit import __version__, bulk
 from fastfit.apply import Fit
-from fastfit.codec import FORMATS, check_size
+from fastfit.codec import FORMATS, MAX_PIXELS, check_size
 from fastfit.errors import FastfitError, OptionError
 from fastfit.files import Output
 from fastfit.types import MODES, RESAMPLES, as_size
@@ -104,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a JPEG whose decoder had to invent pixels fails, or is fitted with a warning (default: error)",
     )
     fit.add_argument(
+        "--max-pixels",
+        type=_max_pixels,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger sources by their headers; 0 for no limit (default: {MAX_PIXELS}, as Pillow)",
+    )
+    fit.add_argument(
         "--overwrite", action="store_true", help="replace results that exist instead of skipping them"
     )
     return parser
@@ -113,7 +120,7 @@ def _fit(options: argparse.Namespace) -> int:
     spec = Fit(
         options.size, options.mode, resample=options.resample, centering=options.centering, fill=options.fill
     )
-    output = Output(options.format, options.quality, options.exact, options.on_damage)
+    output = Output(options.format, options.quality, options.exact, options.on_damage, options.max_pixels)
     if options.format != "keep":
         check_size(as_size(options.size), options.format)
     tasks = bulk.collect(options.src, options.out, format=options.format, recursive=options.recursive)
@@ -163,3 +170,9 @@ def _jobs(text: str) -> int:
     if not re.fullmatch(r"-1|[1-9][0-9]{0,3}", text):
         raise argparse.ArgumentTypeError(f"expected a number of processes, or -1 for all cores, got {text!r}")
     return int(text)
+
+
+def _max_pixels(text: str) -> int | None:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"expected a number of pixels, or 0 for no limit, got {text!r}")
+    return int(text) or None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fastfit.apply import Fit, apply_plan
-from fastfit.codec import EXTENSIONS, FORMATS, ImageInfo, as_quality, encode
+from fastfit.codec import EXTENSIONS, FORMATS, MAX_PIXELS, ImageInfo, as_quality, encode
 from fastfit.errors import CodecError, FastfitError, OptionError, describe
 from fastfit.geometry import Plan
 from fastfit.shrink import decode_for
@@ -21,7 +21,7 @@ __all__ = ["Output", "fit_bytes", "fit_file"]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How results are written.
+    """How files are decoded and results encoded.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class Output:
     on_damage : {"error", "warn"}
         What follows when the decoder is listened to and says that it invented pixels: a `CodecError`, or a
         result all the same, with the decoder's words in ``ImageInfo.damage``.
+    max_pixels : int, optional
+        Refuse images of more pixels, by their headers; None is no limit. See `fastfit.decode`.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Output:
     quality: int = 95
     exact: bool = False
     on_damage: str = "error"
+    max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -52,6 +55,8 @@ class Output:
             raise OptionError("format", f"one of keep, {', '.join(FORMATS)}", describe(self.format))
         if self.on_damage not in ("error", "warn"):
             raise OptionError("on_damage", "error or warn", describe(self.on_damage))
+        if self.max_pixels is not None and not (isinstance(self.max_pixels, int) and self.max_pixels > 0):
+            raise OptionError("max_pixels", "a positive integer or None", describe(self.max_pixels))
         object.__setattr__(self, "quality", as_quality(self.quality))
 
 
@@ -206,7 +211,9 @@ def _checked(spec: Fit, output: Output | None) -> Output:
 
 def _fit(data: bytes, spec: Fit, output: Output, name: str, *, listen: bool) -> tuple[bytes, ImageInfo]:
     try:
-        image, info, planned = decode_for(data, spec, name=name, exact=output.exact, listen=listen)
+        image, info, planned = decode_for(
+            data, spec, name=name, exact=output.exact, max_pixels=output.max_pixels, listen=listen
+        )
         if info.damage and output.on_damage == "error":
             raise CodecError(name, f"an undamaged {info.format} image", info.damage)
         kept = info.format if info.format in FORMATS else "png"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from fastfit.apply import Fit
-from fastfit.codec import REVERSED, ImageInfo, as_bytes, decode, probe
+from fastfit.codec import MAX_PIXELS, REVERSED, ImageInfo, as_bytes, decode, probe
 from fastfit.geometry import Plan
 from fastfit.resample import INTERPOLATIONS
 from fastfit.types import Box, Image, Size
@@ -21,7 +21,9 @@ _ROUGHNESS = ((2.0, 11_500.0), (1.4, 3_500.0))
 """What must be left to shrink after 1/2, and how rough a picture may be there."""
 
 
-def decode_for(data: bytes, spec: Fit, *, name: str, exact: bool, listen: bool) -> tuple[Image, ImageInfo, Plan]:
+def decode_for(
+    data: bytes, spec: Fit, *, name: str, exact: bool, max_pixels: int | None = MAX_PIXELS, listen: bool = False
+) -> tuple[Image, ImageInfo, Plan]:
     """Decode an image no larger than a fit needs it.
 
     Parameters
@@ -34,8 +36,8 @@ def decode_for(data: bytes, spec: Fit, *, name: str, exact: bool, listen: bool) 
         What errors call the data.
     exact : bool
         Decode at full scale in any case.
-    listen : bool
-        See `fastfit.codec.decode`.
+    max_pixels, listen
+        See `fastfit.codec.decode`. A JPEG that comes under the limit when shrunk passes.
 
     Returns
     -------
@@ -52,13 +54,13 @@ def decode_for(data: bytes, spec: Fit, *, name: str, exact: bool, listen: bool) 
         See `fastfit.codec.decode`.
     """
     shrink = 1 if exact else _shrink_for(probe(as_bytes(data, name)), spec)
-    image, info = decode(data, name=name, shrink=shrink, listen=listen)
+    image, info = decode(data, name=name, shrink=shrink, max_pixels=max_pixels, listen=listen)
     planned = spec.plan(info.size or _size(image))
     if _size(image) == planned.src:
         shrink = 1
     if shrink == 2 and _too_rough(image, _ratio(planned) / 2):
         shrink = 1
-        image, info = decode(data, name=name, listen=listen)
+        image, info = decode(data, name=name, max_pixels=max_pixels, listen=listen)
     return image, info, planned if shrink == 1 else shrunk_plan(planned, info, _size(image), shrink)
 
 

@@ -459,3 +459,10 @@ def test_size_beyond_the_format_does_not_start(capfd):
     assert main(["fit", "photos", "-o", "out", "--size", "70000x10", "--format", "jpeg"]) == 2
     assert "at most 65500 pixels a side for jpeg" in capfd.readouterr().err
     assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_max_pixels(capfd):
+    assert fit_here("--max-pixels", "100") == 1
+    assert "expected at most 100 pixels, got" in capfd.readouterr().err
+    assert fit_here("--max-pixels", "0") == 0

@@ -664,3 +664,49 @@ def test_unknown_format_is_an_error(format):
 def test_quality_out_of_range_is_an_error(quality):
     with pytest.raises(OptionError, match="quality: expected an integer from 1 to 100"):
         encode(scene(37, 23), "jpeg", quality)
+
+
+# Bombs: what a header claims is judged before a pixel is decoded.
+
+
+def claims(format, width, height):
+    """Return a small file whose header claims a size."""
+    if format == "png":
+        head = struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
+        return (
+            b"\x89PNG\r\n\x1a\n"
+            + struct.pack(">I", 13)
+            + b"IHDR"
+            + head
+            + struct.pack(">I", zlib.crc32(b"IHDR" + head))
+        )
+    if format == "jpeg":
+        data = bytearray(saved(scene(37, 23), "jpeg"))
+        at = data.index(b"\xff\xc0")
+        data[at + 5 : at + 9] = struct.pack(">HH", height, width)
+        return bytes(data)
+    if format == "gif":
+        return b"GIF89a" + struct.pack("<HH", width, height) + bytes(20)
+    if format == "bmp":
+        return (
+            b"BM"
+            + struct.pack("<IHHI", 0, 0, 0, 54)
+            + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, *[0] * 6)
+        )
+    return b"P5\n%d %d\n255\n" % (width, height)
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "gif", "bmp", "pnm"])
+def test_more_pixels_than_allowed_are_refused_by_the_header(format, monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(CodecError, match=r"cat: expected at most 178956970 pixels, got 900000000 \(30000x30000\)"):
+        decode(claims(format, 30000, 30000), name="cat")
+
+
+def test_limit_is_of_what_is_decoded():
+    data = saved(scene(64, 48), "jpeg")
+    assert decode(data, max_pixels=64 * 48)[0].shape == (48, 64, 3)
+    assert decode(data, max_pixels=32 * 24, shrink=2)[0].shape == (24, 32, 3)
+    assert decode(data, max_pixels=None)[0].shape == (48, 64, 3)
+    with pytest.raises(CodecError, match="at most 3071 pixels"):
+        decode(data, max_pixels=64 * 48 - 1)

@@ -18,9 +18,18 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 _SWAPS = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _DTYPES = (np.uint8, np.uint16, np.float32)
 SHRINKS = (1, 2, 4, 8)
+MAX_PIXELS = 178_956_970
+"""Where Pillow raises ``DecompressionBombError``: twice as many pixels of 3 bytes as 256 MiB hold."""
 
 
-def decode(data: Buffer, *, name: str = "data", shrink: int = 1, listen: bool = False) -> tuple[Image, ImageInfo]:
+def decode(
+    data: Buffer,
+    *,
+    name: str = "data",
+    shrink: int = 1,
+    max_pixels: int | None = MAX_PIXELS,
+    listen: bool = False,
+) -> tuple[Image, ImageInfo]:
     """Decode an image.
 
     Parameters
@@ -31,6 +40,9 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1, listen: bool = 
         What errors call it; a file's name.
     shrink : {1, 2, 4, 8}
         Decode a JPEG to 1/shrink of its size, rounded up, in a fraction of the time; a lossless one comes whole.
+    max_pixels : int, optional
+        Refuse an image whose header claims more, after `shrink`, before a pixel is decoded or memory taken. The
+        default is where Pillow refuses; None is no limit. A few formats tell their size only when decoded.
     listen : bool
         Catch what the decoder writes to stderr: lines about damage go to ``info.damage`` and none to the terminal.
         It redirects the whole process's file descriptor 2 meanwhile, so only for a process that does nothing else.
@@ -45,7 +57,7 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1, listen: bool = 
     Raises
     ------
     CodecError
-        Not an image, truncated, damaged so that the decoder notices, or of a kind OpenCV does not read.
+        Not an image, truncated, damaged so that the decoder notices, too large, or of a kind OpenCV does not read.
     OptionError
         A `shrink` other than 1 for anything but JPEG.
 
@@ -64,12 +76,16 @@ def decode(data: Buffer, *, name: str = "data", shrink: int = 1, listen: bool = 
     if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
         allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
         raise OptionError("shrink", allowed, describe(shrink))
+    if max_pixels is not None and info.size is not None:
+        pixels = -(-info.size.width // shrink) * -(-info.size.height // shrink)
+        if pixels > max_pixels:
+            raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({info.size})")
     lines: list[str] = []
     with ExitStack() as stack:
         if listen:
             lines = stack.enter_context(overheard())
-        pixels = _pixels(data, info, name, shrink)
-    image = _mended(pixels, info, name)
+        image = _pixels(data, info, name, shrink)
+    image = _mended(image, info, name)
     if info.format != "tiff":  # OpenCV has turned those, whatever the flags
         image = upright(image, info.orientation)
     size = Size(image.shape[1], image.shape[0])
