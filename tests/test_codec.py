@@ -710,3 +710,23 @@ def test_limit_is_of_what_is_decoded():
     assert decode(data, max_pixels=None)[0].shape == (48, 64, 3)
     with pytest.raises(CodecError, match="at most 3071 pixels"):
         decode(data, max_pixels=64 * 48 - 1)
+
+
+def with_scans(count, tail=b""):
+    """Repeat the last scan of a progressive JPEG: decoders go over the picture again for each."""
+    with Image.open(io.BytesIO(saved(scene(64, 48), "png"))) as picture:
+        buffer = io.BytesIO()
+        picture.convert("L").save(buffer, "jpeg", progressive=True)
+    data = buffer.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:] + tail
+
+
+def test_scan_bomb_is_refused(monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(CodecError, match=r"cat: expected a jpeg of at most 500 scans, got [0-9]{3,}"):
+        decode(with_scans(600), name="cat")
+
+
+def test_what_follows_the_image_are_no_scans():
+    assert decode(with_scans(1, tail=b"\xff\xda\x00\x04ab" * 600))[0].shape == (48, 64)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fastfit.codec.damage import damage, overheard
-from fastfit.codec.headers import ImageInfo, default_image, probe
+from fastfit.codec.headers import ImageInfo, count_scans, default_image, probe
 from fastfit.codec.orient import upright
 from fastfit.errors import CodecError, OptionError, describe
 from fastfit.types import Image, Size
@@ -20,6 +20,9 @@ _DTYPES = (np.uint8, np.uint16, np.float32)
 SHRINKS = (1, 2, 4, 8)
 MAX_PIXELS = 178_956_970
 """Where Pillow raises ``DecompressionBombError``: twice as many pixels of 3 bytes as 256 MiB hold."""
+
+MAX_SCANS = 500
+"""Scans in a JPEG: encoders make ten or so, and a decoder pays for each; 4000 in half a megabyte take a minute."""
 
 
 def decode(
@@ -57,7 +60,8 @@ def decode(
     Raises
     ------
     CodecError
-        Not an image, truncated, damaged so that the decoder notices, too large, or of a kind OpenCV does not read.
+        Not an image, truncated, damaged so that the decoder notices, too large, of more than `MAX_SCANS` scans, or
+        of a kind OpenCV does not read.
     OptionError
         A `shrink` other than 1 for anything but JPEG.
 
@@ -80,6 +84,8 @@ def decode(
         pixels = -(-info.size.width // shrink) * -(-info.size.height // shrink)
         if pixels > max_pixels:
             raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({info.size})")
+    if info.format == "jpeg" and (scans := count_scans(data)) > MAX_SCANS:
+        raise CodecError(name, f"a jpeg of at most {MAX_SCANS} scans", str(scans))
     lines: list[str] = []
     with ExitStack() as stack:
         if listen:

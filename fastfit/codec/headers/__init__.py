@@ -7,14 +7,14 @@ from functools import partial
 
 from fastfit.codec.headers.heif import read_heif
 from fastfit.codec.headers.info import ImageInfo
-from fastfit.codec.headers.jpeg import read_jpeg
+from fastfit.codec.headers.jpeg import count_scans, read_jpeg
 from fastfit.codec.headers.png import default_image, read_png
 from fastfit.codec.headers.simple import read_bmp, read_gif, read_hdr, read_jpeg2000, read_pnm, read_sunraster
 from fastfit.codec.headers.tiff import read_tiff
 from fastfit.codec.headers.webp import read_webp
 from fastfit.types import Size
 
-__all__ = ["ImageInfo", "default_image", "probe"]
+__all__ = ["ImageInfo", "count_scans", "default_image", "probe"]
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "jpeg"),

@@ -1,5 +1,6 @@
 """JPEG: ITU-T T.81, Annex B; Exif in APP1; the profile in pieces in APP2 (ICC.1:2022, B.4)."""
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -25,6 +26,23 @@ def read_jpeg(data: bytes) -> ImageInfo:
             pieces[body[12]] = body[14:]
     profile = b"".join(pieces[number] for number in sorted(pieces)) or None
     return ImageInfo("jpeg", size, orientation, profile, depth, channels)
+
+
+def count_scans(data: bytes) -> int:
+    """Count the scans of the first image in a JPEG file; whatever follows its end is not looked at.
+
+    A decoder goes over the whole picture in each; a baseline JPEG has up to 4, a progressive one some ten.
+    """
+    scans, at = 0, 2
+    while (found := _MARKER.search(data, at)) and data[found.start() + 1] != 0xD9:
+        at = found.end()
+        scans += data[at - 1] == 0xDA
+        at += int.from_bytes(data[at : at + 2], "big")
+    return scans
+
+
+# A marker that has a segment, or the end: not a stuffed byte, fill, a restart or the start.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
