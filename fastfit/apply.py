@@ -31,10 +31,10 @@ class Fit:
         ``cover`` fills the result and crops what is over; ``pad`` shows the whole picture on `fill`;
         ``stretch`` changes the aspect.
     resample : str
-        Convolutions, with Pillow's pixels to ±1 level: ``lanczos``, ``bicubic``, ``hamming``, ``bilinear``,
-        ``box``. OpenCV's interpolations, bit for bit: ``lanczos4``, ``cubic``, ``linear``, ``area``,
-        ``nearest``; they read the crop rounded to whole pixels, do not widen when shrinking (except
-        ``area``), and treat alpha like a colour.
+        Convolutions, with the pixels of Pillow 13, in 8 bits to the last bit: ``lanczos``, ``bicubic``,
+        ``hamming``, ``bilinear``, ``box``. OpenCV's interpolations, bit for bit: ``lanczos4``, ``cubic``,
+        ``linear``, ``area``, ``nearest``; they read the crop rounded to whole pixels, do not widen when
+        shrinking (except ``area``), and treat alpha like a colour.
     centering : (float, float)
         Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1).
     fill : float or sequence of float

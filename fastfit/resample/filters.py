@@ -40,10 +40,12 @@ def _bilinear(first: Float64, centers: Float64, steps: Float64, unit: float) -> 
 
 
 def _hamming(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
-    # Pillow writes the constants as C floats: 0.54f, 0.46f.
+    # Pillow writes the constants as C floats, 0.54f and 0.46f, which add up to a little more than its 1 at 0.
     x = _positions(first, centers, steps, unit)
     window = float(np.float32(0.54)) + float(np.float32(0.46)) * np.cos(np.pi * x)
-    return np.where(np.abs(x) < 1.0, np.sinc(x) * window, 0.0)
+    weights = np.where(np.abs(x) < 1.0, np.sinc(x) * window, 0.0)
+    weights[x == 0.0] = 1.0
+    return weights
 
 
 def _bicubic(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
