@@ -87,10 +87,11 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     taps from ``int(centre - support + 0.5)`` to ``int(centre + support + 0.5)`` clipped to the input,
     normalised to sum 1, in float64 but for the extent, a C float.
     """
-    support, kernel, rational = FILTERS[resample]
+    support, kernel, halves = FILTERS[resample]
     scale = float(np.float32(high - low)) / n_out
     centers: Float64 = low + (np.arange(n_out, dtype=np.float64) + 0.5) * scale
-    exact = quantized and (2 * support * max(scale, 1.0) > _MOST_TAPS or _many_halves(centers, scale, rational))
+    span = 2 * support * max(scale, 1.0)
+    exact = quantized and (span > _MOST_TAPS or _many_halves(centers, scale, span, halves))
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:
         return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1), dtype))
@@ -102,7 +103,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     weights = kernel(first[:, None], centers[:, None], taps, 1.0 / widening)
     _drop_unused(weights, last - first)
     # Pillow adds one after the other, sum() in pairs: of rational weights the last bit shows.
-    totals = weights.cumsum(axis=1)[:, -1:] if rational else weights.sum(axis=1, keepdims=True)
+    totals = weights.sum(axis=1, keepdims=True) if halves == "seldom" else weights.cumsum(axis=1)[:, -1:]
     weights /= np.where(totals == 0.0, 1.0, totals)
     if quantized:  # as C rounds: halves away from 0
         weights *= 1 << _WEIGHT_BITS
@@ -117,17 +118,21 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights)
 
 
-def _many_halves(centers: Float64, scale: float, rational: bool) -> bool:
+def _many_halves(centers: Float64, scale: float, span: float, halves: str) -> bool:
     """Tell whether many sums may lie within 2^-22 of a half: too many to check one by one.
 
-    Rational weights that repeat after at most 64 lines have small denominators. Other weights meet halves where
-    they are symmetric, a centre on a pixel or between two, and so few that equal neighbours are common.
+    That depends on the filter, see `Filter.halves`. Weights that repeat after at most 64 lines, if rational, have
+    small denominators. Others meet halves where they are so few that equal neighbours are common, and symmetric,
+    a centre on a pixel or between two, or mirrored from line to line.
     """
-    if rational:
-        phases = np.arange(1, 65) * scale
-        return bool(np.any(np.abs(phases - np.rint(phases)) < 1e-6))
+    if halves == "always":
+        return span > 1
+    phases = np.arange(1, 65) * scale
+    few_phases = bool(np.any(np.abs(phases - np.rint(phases)) < 1e-6))
+    if halves == "at few phases":
+        return few_phases
     symmetric = np.abs(2 * centers - np.rint(2 * centers)) < 1e-4
-    return scale < 2 and float(symmetric.mean()) > 1 / 20
+    return scale < 2 and (float(symmetric.mean()) > 1 / 20 or (few_phases and span < 5))
 
 
 def _drop_unused(weights: Float64, counts: npt.NDArray[np.int64]) -> None:

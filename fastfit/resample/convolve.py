@@ -178,6 +178,8 @@ def _finish(band: Band, x: Floats, y: Floats, out: Image) -> None:
         rounded = scratch("rounded", y.shape, np.uint8)
         _round(y, _HALF_UP, rounded)
         np.copyto(out, rounded)
+    elif band.taps.shape[1] == 1:  # the samples themselves
+        np.copyto(out, y, casting="unsafe")
     else:
         # Each of the sums' additions is off by 2^-17 at most, by 2^-16 where it overshoots 256. Where that
         # decides, sum again.

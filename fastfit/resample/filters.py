@@ -1,7 +1,7 @@
 """The convolution filters: Pillow's, as functions of whole arrays."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,9 @@ class Filter(NamedTuple):
     kernel: Callable[[Float64, Float64, Float64, float], Float64]
     """Unnormalised weights, ``(n, k)``, from each line's first tap and centre, ``(n, 1)``, in source pixels, the
     taps' distances to the first, ``(k,)``, and target pixels for each source pixel."""
-    rational: bool = False
-    """Whether weights at rational positions are rational: then sums can be halves."""
+    halves: Literal["always", "at few phases", "seldom"]
+    """When sums of 8-bit samples are halves, or next to: a box's weights are equal, polynomials of rational
+    positions are rational, sines are neither."""
 
 
 def _positions(first: Float64, centers: Float64, steps: Float64, unit: float) -> Float64:
@@ -80,9 +81,9 @@ def _lanczos(first: Float64, centers: Float64, steps: Float64, unit: float) -> F
 
 
 FILTERS: dict[str, Filter] = {
-    "lanczos": Filter(3.0, _lanczos),
-    "bicubic": Filter(2.0, _bicubic, rational=True),
-    "hamming": Filter(1.0, _hamming),
-    "bilinear": Filter(1.0, _bilinear, rational=True),
-    "box": Filter(0.5, _box, rational=True),
+    "lanczos": Filter(3.0, _lanczos, "seldom"),
+    "bicubic": Filter(2.0, _bicubic, "at few phases"),
+    "hamming": Filter(1.0, _hamming, "seldom"),
+    "bilinear": Filter(1.0, _bilinear, "at few phases"),
+    "box": Filter(0.5, _box, "always"),
 }
