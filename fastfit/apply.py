@@ -3,20 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from fastfit.errors import ImageError, OptionError, describe
+from fastfit.arrays import Fill, as_image, check_out, fill_for
+from fastfit.errors import OptionError, describe
 from fastfit.geometry import Plan, as_centering, as_mode, plan
 from fastfit.resample import INTERPOLATIONS, resample_into
 from fastfit.types import RESAMPLES, Image, Mode, Resample, Size, SizeLike, as_number, as_sequence, as_size
 
 __all__ = ["Fit", "cover", "fit", "pad", "stretch"]
-
-Fill: TypeAlias = float | Sequence[float]
-
-_DTYPES = (np.uint8, np.uint16, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,24 +211,6 @@ def stretch(image: Image, size: SizeLike, *, out: Image | None = None, **options
     return Fit(size, "stretch", **options)(image, out)
 
 
-def as_image(image: Image) -> Image:
-    """Check an image and return a view of it with a channel axis.
-
-    Raises
-    ------
-    ImageError
-    """
-    if not isinstance(image, np.ndarray):
-        raise ImageError("image", "a numpy.ndarray", f"a {type(image).__name__}")
-    if image.dtype not in _DTYPES or not image.dtype.isnative:
-        raise ImageError("image", "dtype uint8, uint16 or float32", f"{image.dtype.str} ({image.dtype.name})")
-    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
-        raise ImageError("image", "shape (H, W) or (H, W, C) with C from 1 to 4", describe(image.shape))
-    if 0 in image.shape:
-        raise ImageError("image", "at least one pixel", f"shape {image.shape}")
-    return image if image.ndim == 3 else image[..., None]
-
-
 def apply_plan(spec: Fit, planned: Plan, image: Image, out: Image | None = None) -> Image:
     """Fit an image by a plan: resample the crop into the inner box, fill what is around it.
 
@@ -245,11 +224,11 @@ def apply_plan(spec: Fit, planned: Plan, image: Image, out: Image | None = None)
         As for `Fit.__call__`.
     """
     picture = as_image(image)
-    fill = _fill_for(spec.fill, picture)
+    fill = fill_for(spec.fill, picture)
     if out is None:
         out = np.empty((planned.dst.height, planned.dst.width, *image.shape[2:]), image.dtype)
     else:
-        _check_out(out, image, planned.dst)
+        check_out(out, image, planned.dst)
     canvas = out if out.ndim == 3 else out[..., None]
     left, top, right, bottom = (int(edge) for edge in planned.inner)
     canvas[:top] = canvas[bottom:] = fill
@@ -290,33 +269,3 @@ def _as_gap(gap: Any) -> float | None:
     if number < 1:
         raise OptionError("reducing_gap", "a number of at least 1", describe(gap))
     return number
-
-
-def _fill_for(fill: Fill, image: Image) -> Image:
-    """Return the fill as an array that broadcasts over the image's channels."""
-    values = np.atleast_1d(np.asarray(fill, dtype=np.float64))
-    channels = image.shape[2]
-    if values.size not in (1, channels):
-        raise OptionError("fill", f"1 or {channels} values for this image", describe(fill))
-    if np.issubdtype(image.dtype, np.integer):
-        top = np.iinfo(image.dtype).max
-        if values.min() < 0 or values.max() > top:
-            raise OptionError("fill", f"values from 0 to {top} for {image.dtype}", describe(fill))
-        values = np.rint(values)
-    return values.astype(image.dtype)
-
-
-def _check_out(out: Image, image: Image, size: Size) -> None:
-    shape = (size.height, size.width, *image.shape[2:])
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != image.dtype:
-        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else describe(out)
-        raise OptionError("out", f"an array of {image.dtype} {shape}", got)
-    if not out.flags.writeable:
-        raise OptionError("out", "a writeable array", "a read-only one")
-    if _overlap(out, image):
-        raise OptionError("out", "memory apart from the image's", "an overlap")
-
-
-def _overlap(out: Image, image: Image) -> bool:
-    # Within the same bounds the exact answer may take long for odd strides; for images it does not.
-    return np.may_share_memory(out, image) and np.shares_memory(out, image)

@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -177,7 +178,9 @@ def run(
     calls = (delayed(_fit_in_worker)(task, spec, output, overwrite) for task in work)
     with parallel_config(backend="loky", inner_max_num_threads=1):
         try:
-            yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+            with _interrupts_held():
+                outcomes = Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+            yield from outcomes
         except TerminatedWorkerError as error:
             raise WorkerError("jobs", f"{jobs} worker processes that stay alive", "one that died") from error
 
@@ -195,8 +198,22 @@ def fit_task(task: Task, spec: Fit, output: Output, overwrite: bool, *, listen: 
     return Outcome(task, "fitted", f"{task.src}: damaged: {info.damage}" if info.damage else "")
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold back interrupts from the keyboard until the block ends; processes begun in it never see one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _fit_in_worker(task: Task, spec: Fit, output: Output, overwrite: bool) -> Outcome:
-    # An interrupt from the keyboard goes to all processes; the first one ends the others.
+    # An interrupt from the keyboard goes to all processes; the first one ends the others. Those that joblib begins
+    # later, in place of others, have not been kept from it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return fit_task(task, spec, output, overwrite, listen=True)
 

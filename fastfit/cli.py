@@ -1,6 +1,7 @@
 """The command ``fastfit``: the only part that prints or exits."""
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,9 @@ from fastfit.codec import FORMATS, MAX_PIXELS, check_size
 from fastfit.errors import FastfitError, OptionError
 from fastfit.files import Output
 from fastfit.types import MODES, RESAMPLES, as_size
+
+# After an interrupt joblib's resource tracker, a process of its own, may warn of semaphores that are already gone.
+_TRACKER_WARNINGS = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
 
 _EXAMPLES = """\
 examples:
@@ -31,6 +35,7 @@ exit status: 0 all fitted, 1 finished with failures, 2 could not start, 130 inte
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 all fitted, 1 with failures, 2 could not start."""
     options = _parser().parse_args(arguments)
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _TRACKER_WARNINGS)))
     try:
         return _fit(options)
     except bulk.WorkerError as error:

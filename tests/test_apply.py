@@ -514,3 +514,8 @@ def test_an_error_leaves_out_as_it_is():
         with pytest.raises(OptionError):
             pad(np.zeros((61, 97, 3), np.uint8), (40, 30), out=out, **options)
     np.testing.assert_array_equal(out, np.full_like(out, 7))
+
+
+def test_fill_beyond_float32_is_an_error():
+    with pytest.raises(OptionError, match="fill: expected values that float32 holds"):
+        fit(np.zeros((5, 7), np.float32), (4, 9), "pad", fill=1e300)

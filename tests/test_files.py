@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from encoded import saved, scene
 from PIL import Image, ImageCms, ImageOps
 
 from fastfit import CodecError, FastfitError, Fit, OptionError, Output, fit_bytes, fit_file, probe
@@ -21,20 +22,6 @@ DATA = Path(__file__).parent / "data"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 FORMATS = ("jpeg", "png", "webp")
 REAL = ("srgb.jpg", "grey.jpg", "cmyk.jpg", "orientation_6.jpg", "rgba.png", "rgb16.png", "srgb.webp")
-
-
-def scene(width, height, channels=3):
-    """A smooth picture without symmetry."""
-    y, x = np.mgrid[:height, :width] / max(width, height)
-    planes = [127 + 120 * np.sin((3 + c) * x + (2 - c) * y * y + c) for c in range(channels)]
-    return np.rint(np.stack(planes, axis=2)).astype(np.uint8).squeeze()
-
-
-def saved(image, format, **options):
-    buffer = io.BytesIO()
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    picture.save(buffer, format, **options)
-    return buffer.getvalue()
 
 
 def flat(mode, colour, format="png", size=(40, 30), **options):

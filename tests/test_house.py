@@ -21,9 +21,10 @@ PARTS = {
     "errors": set(),
     "threads": set(),
     "types": {"errors"},
+    "arrays": {"errors", "types"},
     "geometry": {"errors", "types"},
     "resample": {"errors", "types", "geometry"},
-    "apply": {"errors", "types", "geometry", "resample"},
+    "apply": {"errors", "types", "arrays", "geometry", "resample"},
     "codec": {"errors", "types"},
     "shrink": {"errors", "types", "geometry", "resample", "apply", "codec"},
     "files": {"errors", "types", "geometry", "resample", "apply", "codec", "shrink"},
@@ -46,7 +47,7 @@ PARTS = {
 }
 # The only parts that may import a library. Whatever is in nobody's line may be imported nowhere.
 LIBRARIES = {
-    "numpy": {"types", "resample", "apply", "codec", "shrink", "files", "bulk"},
+    "numpy": {"types", "arrays", "resample", "apply", "codec", "shrink", "files", "bulk"},
     "cv2": {"resample", "codec", "threads"},
     "joblib": {"bulk"},
     "threadpoolctl": {"threads"},
