@@ -12,6 +12,7 @@ from benchmarks.photos import photographs
 from fastfit import shrink
 from fastfit.apply import Fit, apply_plan
 from fastfit.codec import decode, probe
+from fastfit.options import Input
 from fastfit.types import RESAMPLES, Size
 
 RATIOS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.2, 4.0)
@@ -80,7 +81,7 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
     for size in SIZES:
         for resample in RESAMPLES[:5]:
             spec = Fit(size, resample=resample)
-            image, _, planned = shrink.decode_for(data, spec, name=path.name, exact=False)
+            image, _, planned = shrink.decode_for(data, spec, Input(), name=path.name)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
                 yield cv2.PSNR(spec(whole), apply_plan(spec, planned, image)), path.name, size, resample, scale

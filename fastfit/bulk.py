@@ -11,22 +11,20 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from fastfit.apply import Fit
-from fastfit.codec import EXTENSIONS
+from fastfit.codec import EXTENSIONS, EXTENSIONS_READ, writes
 from fastfit.errors import FastfitError, OptionError
-from fastfit.files import Output, fit_file
+from fastfit.files import fit_file
+from fastfit.options import Input, Output
 from fastfit.threads import single_threaded
 
 __all__ = ["Failure", "Outcome", "Report", "Task", "WorkerError", "collect", "report", "run"]
 
 Status: TypeAlias = Literal["fitted", "failed", "skipped"]
 
-_SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
+_SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 
 # What a folder is searched for; a file named outright is tried whatever its name.
-IMAGE_SUFFIXES = frozenset(EXTENSIONS) | {
-    *(".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jpx", ".jxl"),
-    *(".pam", ".pbm", ".pfm", ".pgm", ".pic", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff"),
-}
+IMAGE_SUFFIXES = frozenset(extension for extensions in EXTENSIONS_READ.values() for extension in extensions)
 
 
 class WorkerError(FastfitError):
@@ -53,6 +51,8 @@ class Outcome(NamedTuple):
     task: Task
     status: Status
     reason: str = ""
+    notes: tuple[str, ...] = ()
+    """What else a user should know of a fitted one: that it was one of many frames, say."""
 
 
 @dataclass(slots=True)
@@ -132,6 +132,7 @@ def run(
     spec: Fit,
     output: Output | None = None,
     *,
+    input: Input | None = None,
     jobs: int = -1,
     overwrite: bool = False,
     listen: bool = False,
@@ -146,6 +147,8 @@ def run(
         See `fastfit.files.fit_bytes`.
     output : Output, optional
         How the results are encoded.
+    input : Input, optional
+        How the sources are read.
     jobs : int
         Worker processes: a number, or -1 for one on each core. 1 works in this process.
     overwrite : bool
@@ -164,18 +167,18 @@ def run(
     WorkerError
         A worker process was killed, out of memory or by a fault in a decoder.
     """
-    output = output or Output()
+    output, reading = output or Output(), input or Input()
     work = list(tasks)
     jobs = min(_cores() if jobs == -1 else jobs, len(work))
     if jobs <= 1:
         for task in work:
-            yield fit_task(task, spec, output, overwrite, listen=listen)
+            yield fit_task(task, spec, reading, output, overwrite, listen=listen)
         return
     # joblib is imported where it is used: it takes longer than a small image.
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    calls = (delayed(_fit_in_worker)(task, spec, output, overwrite) for task in work)
+    calls = (delayed(_fit_in_worker)(task, spec, reading, output, overwrite) for task in work)
     with parallel_config(backend="loky", inner_max_num_threads=1):
         try:
             with _interrupts_held():
@@ -185,17 +188,19 @@ def run(
             raise WorkerError("jobs", f"{jobs} worker processes that stay alive", "one that died") from error
 
 
-def fit_task(task: Task, spec: Fit, output: Output, overwrite: bool, *, listen: bool = False) -> Outcome:
+def fit_task(
+    task: Task, spec: Fit, input: Input, output: Output, overwrite: bool, *, listen: bool = False
+) -> Outcome:
     """Fit one file and say what became of it, with the libraries at one thread."""
     try:
         if not overwrite and os.path.lexists(task.dst) and not task.dst.is_dir():
             return Outcome(task, "skipped")
         with single_threaded():
             task.dst.parent.mkdir(parents=True, exist_ok=True)
-            info = fit_file(task.src, task.dst, spec, output, listen=listen)
+            info = fit_file(task.src, task.dst, spec, output, input=input, listen=listen)
     except (FastfitError, OSError, MemoryError) as error:
         return Outcome(task, "failed", _reason(task, error))
-    return Outcome(task, "fitted", f"{task.src}: damaged: {info.damage}" if info.damage else "")
+    return Outcome(task, "fitted", f"{task.src}: damaged: {info.damage}" if info.damage else "", info.notes)
 
 
 @contextmanager
@@ -211,11 +216,11 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _fit_in_worker(task: Task, spec: Fit, output: Output, overwrite: bool) -> Outcome:
+def _fit_in_worker(task: Task, spec: Fit, input: Input, output: Output, overwrite: bool) -> Outcome:
     # An interrupt from the keyboard goes to all processes; the first one ends the others. Those that joblib begins
     # later, in place of others, have not been kept from it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return fit_task(task, spec, output, overwrite, listen=True)
+    return fit_task(task, spec, input, output, overwrite, listen=True)
 
 
 def report(outcomes: Iterable[Outcome]) -> Report:
@@ -259,7 +264,8 @@ def _images(folder: Path, out: Path, recursive: bool) -> Iterator[Path]:
 def _named(name: Path, format: str) -> Path:
     if format != "keep":
         return name if EXTENSIONS.get(name.suffix.lower()) == format else name.with_suffix(_SUFFIXES[format])
-    return name if name.suffix.lower() in EXTENSIONS else name.with_suffix(".png")
+    kept = EXTENSIONS.get(name.suffix.lower())
+    return name if kept and writes(kept) else name.with_suffix(".png")
 
 
 def _check_outputs(tasks: dict[Path, Task]) -> None:

@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from fastfit import __version__, bulk
 from fastfit.apply import Fit
-from fastfit.codec import FORMATS, MAX_PIXELS, check_size
+from fastfit.codec import FORMATS, MAX_PIXELS, MAX_SCANS, SUBSAMPLINGS, check_size, formats
 from fastfit.errors import FastfitError, OptionError
-from fastfit.files import Output
+from fastfit.options import COLORS, FRAMES, ICCS, METADATA, ON_DAMAGE, Input, Output
 from fastfit.types import MODES, RESAMPLES, as_size
 
 # After an interrupt joblib's resource tracker, a process of its own, may warn of semaphores that are already gone.
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _TRACKER_WARNINGS)))
     try:
-        return _fit(options)
+        return int(options.run(options))
     except bulk.WorkerError as error:
         print(f"fastfit: {error}; without --overwrite the same command goes on from here", file=sys.stderr)
         return 1
@@ -95,43 +95,125 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLOUR",
         help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000)",
     )
-    fit.add_argument("--format", choices=("keep", *FORMATS), default="keep", help="of the results (default: keep)")
-    fit.add_argument("--quality", type=int, default=95, metavar="N", help="1 to 100, JPEG and WebP (default: 95)")
     fit.add_argument(
         "--jobs", type=_jobs, default=-1, metavar="N", help="worker processes (default: one for each core)"
     )
     fit.add_argument("--recursive", action="store_true", help="search folders within folders, but no links")
-    fit.add_argument("--exact", action="store_true", help="never let the JPEG decoder shrink")
     fit.add_argument(
-        "--on-damage",
-        choices=("error", "warn"),
-        default="error",
-        help="a JPEG whose decoder had to invent pixels fails, or is fitted with a warning (default: error)",
+        "--overwrite", action="store_true", help="replace results that exist instead of skipping them"
     )
-    fit.add_argument(
+    _add_input(fit.add_argument_group("what is read"))
+    _add_output(fit.add_argument_group("what is written"))
+    fit.set_defaults(run=_fit)
+    listing = commands.add_parser(
+        "formats",
+        help="list the formats that this installation reads and writes",
+        description="List the formats that this installation reads and writes, and who reads them.",
+    )
+    listing.set_defaults(run=_formats)
+    return parser
+
+
+def _add_input(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--exact", action="store_true", help="never let the JPEG decoder shrink")
+    group.add_argument(
+        "--on-damage",
+        choices=ON_DAMAGE,
+        default="error",
+        help="an image whose decoder had to invent pixels fails, or is fitted with a warning (default: error)",
+    )
+    group.add_argument(
+        "--frames",
+        choices=FRAMES,
+        default="first",
+        help="of an animation or several pages fit one still, with a note, or fail (default: first)",
+    )
+    group.add_argument(
         "--max-pixels",
-        type=_max_pixels,
+        type=_limit,
         default=MAX_PIXELS,
         metavar="N",
         help=f"refuse larger sources by their headers; 0 for no limit (default: {MAX_PIXELS}, as Pillow)",
     )
-    fit.add_argument(
-        "--overwrite", action="store_true", help="replace results that exist instead of skipping them"
+    group.add_argument(
+        "--max-scans",
+        type=_limit,
+        default=MAX_SCANS,
+        metavar="N",
+        help=f"refuse JPEGs of more scans; 0 for no limit (default: {MAX_SCANS})",
     )
-    return parser
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--format", choices=("keep", *FORMATS), default="keep", help="(default: keep the source's)")
+    group.add_argument(
+        "--quality", type=int, default=95, metavar="N", help="of JPEG, WebP and AVIF: 1 to 100 (default: 95)"
+    )
+    group.add_argument(
+        "--subsampling",
+        choices=SUBSAMPLINGS,
+        default="420",
+        help="how much colour a JPEG keeps: a quarter, half, all (default: 420)",
+    )
+    group.add_argument("--progressive", action="store_true", help="write JPEGs in several scans")
+    group.add_argument("--compression", type=int, metavar="N", help="of PNG: 0 to 9 (default: fast)")
+    group.add_argument("--lossless", action="store_true", help="write WebPs without loss")
+    group.add_argument(
+        "--icc",
+        choices=ICCS,
+        default="keep",
+        help="embed the source's colour profile, convert to sRGB (fastfit[color]), or drop it (default: keep)",
+    )
+    group.add_argument(
+        "--color", choices=COLORS, default="keep", help="leave grey images grey, or write all in colour"
+    )
+    group.add_argument(
+        "--metadata",
+        choices=METADATA,
+        default="drop",
+        help="drop it all, or keep the Exif block, its orientation reset (default: drop)",
+    )
+
+
+def _formats(_options: argparse.Namespace) -> int:
+    print(f"{'format':<12}{'read by':<17}{'written':<9}files")
+    for found in formats():
+        readers = ", ".join(found.reads) or "-"
+        written = "yes" if found.writes else "-"
+        print(f"{found.name:<12}{readers:<17}{written:<9}{' '.join(found.extensions)}")
+    return 0
 
 
 def _fit(options: argparse.Namespace) -> int:
     spec = Fit(
         options.size, options.mode, resample=options.resample, centering=options.centering, fill=options.fill
     )
-    output = Output(options.format, options.quality, options.exact, options.on_damage, options.max_pixels)
+    source = Input(
+        exact=options.exact,
+        on_damage=options.on_damage,
+        frames=options.frames,
+        max_pixels=options.max_pixels,
+        max_scans=options.max_scans,
+    )
+    output = Output(
+        options.format,
+        options.quality,
+        subsampling=options.subsampling,
+        progressive=options.progressive,
+        compression=options.compression,
+        lossless=options.lossless,
+        icc=options.icc,
+        color=options.color,
+        metadata=options.metadata,
+    )
     if options.format != "keep":
         check_size(as_size(options.size), options.format)
     tasks = bulk.collect(options.src, options.out, format=options.format, recursive=options.recursive)
     if not tasks:
         raise OptionError("SRC", "at least one image", f"none in {', '.join(map(str, options.src))}")
-    outcomes = bulk.run(tasks, spec, output, jobs=options.jobs, overwrite=options.overwrite, listen=True)
+    outcomes = bulk.run(
+        tasks, spec, output, input=source, jobs=options.jobs, overwrite=options.overwrite, listen=True
+    )
     summary = bulk.report(_shown(outcomes, len(tasks)))
     print(
         f"{summary.fitted} fitted, {summary.failed} failed, {summary.skipped} skipped"
@@ -141,11 +223,12 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _shown(outcomes: Iterable[bulk.Outcome], total: int) -> Iterator[bulk.Outcome]:
-    """Pass outcomes on, with a progress bar on a terminal and a line on stderr for each failure and damage."""
+    """Pass outcomes on, with a progress bar on a terminal and a line on stderr for each failure and note."""
     with tqdm(total=total, unit="image", disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
         for outcome in outcomes:
-            if outcome.reason:
-                bar.write(_printable(outcome.reason), file=sys.stderr)
+            for line in (outcome.reason, *(f"{outcome.task.src}: note: {note}" for note in outcome.notes)):
+                if line:
+                    bar.write(_printable(line), file=sys.stderr)
             bar.update()
             yield outcome
 
@@ -177,7 +260,7 @@ def _jobs(text: str) -> int:
     return int(text)
 
 
-def _max_pixels(text: str) -> int | None:
+def _limit(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError(f"expected a number of pixels, or 0 for no limit, got {text!r}")
-    return int(text) or None
+        raise argparse.ArgumentTypeError(f"expected a number, or 0 for no limit, got {text!r}")
+    return int(text)

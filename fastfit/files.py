@@ -4,63 +4,42 @@ import os
 import secrets
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fastfit.apply import Fit, apply_plan
-from fastfit.codec import EXTENSIONS, FORMATS, MAX_PIXELS, ImageInfo, as_quality, encode
+from fastfit.codec import (
+    EXTENSIONS,
+    FORMATS,
+    JPEG_EXIF,
+    MAX_BYTES,
+    ImageInfo,
+    encode,
+    exif_for,
+    from_linear,
+    profile_space,
+    writes,
+)
 from fastfit.errors import CodecError, FastfitError, OptionError, describe
 from fastfit.geometry import Plan
+from fastfit.options import Input, Output
 from fastfit.shrink import decode_for
-from fastfit.types import Image
+from fastfit.types import Image, Size
 
-__all__ = ["Output", "fit_bytes", "fit_file"]
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """How files are decoded and results encoded.
-
-    Parameters
-    ----------
-    format : {"keep", "jpeg", "png", "webp"}
-        ``keep``: what the destination's name says; for bytes, the source's format, and PNG for one that is not
-        written.
-    quality : int
-        1 to 100, for JPEG and WebP.
-    exact : bool
-        Do not let the JPEG decoder shrink: pixels as if the file had been decoded at full scale.
-    on_damage : {"error", "warn"}
-        What follows when the decoder is listened to and says that it invented pixels: a `CodecError`, or a
-        result all the same, with the decoder's words in ``ImageInfo.damage``.
-    max_pixels : int, optional
-        Refuse images of more pixels, by their headers; None is no limit. See `fastfit.decode`.
-
-    Raises
-    ------
-    OptionError
-    """
-
-    format: str = "keep"
-    quality: int = 95
-    exact: bool = False
-    on_damage: str = "error"
-    max_pixels: int | None = MAX_PIXELS
-
-    def __post_init__(self) -> None:
-        """Check every option."""
-        if self.format not in ("keep", *FORMATS):
-            raise OptionError("format", f"one of keep, {', '.join(FORMATS)}", describe(self.format))
-        if self.on_damage not in ("error", "warn"):
-            raise OptionError("on_damage", "error or warn", describe(self.on_damage))
-        if self.max_pixels is not None and not (isinstance(self.max_pixels, int) and self.max_pixels > 0):
-            raise OptionError("max_pixels", "a positive integer or None", describe(self.max_pixels))
-        object.__setattr__(self, "quality", as_quality(self.quality))
+__all__ = ["fit_bytes", "fit_file"]
 
 
-def fit_bytes(data: bytes, spec: Fit, output: Output | None = None, *, name: str = "data") -> bytes:
+def fit_bytes(
+    data: bytes,
+    spec: Fit,
+    output: Output | None = None,
+    *,
+    input: Input | None = None,
+    name: str = "data",
+    listen: bool = False,
+) -> bytes:
     """Fit one encoded image.
 
     Parameters
@@ -72,8 +51,13 @@ def fit_bytes(data: bytes, spec: Fit, output: Output | None = None, *, name: str
         or (r, g, b, a), which becomes grey for a grey image.
     output : Output, optional
         How the result is encoded.
+    input : Input, optional
+        How the data is read.
     name : str
         What errors call the data.
+    listen : bool
+        Catch what the decoder says of damage; see `fastfit.decode` for what that takes. Without it a picture
+        passes whose decoder invented pixels and only said so on stderr.
 
     Returns
     -------
@@ -88,7 +72,7 @@ def fit_bytes(data: bytes, spec: Fit, output: Output | None = None, *, name: str
     FastfitError
         An option does not go with the image.
     """
-    return _fit(data, spec, _checked(spec, output), name, listen=False)[0]
+    return _fit(data, spec, *_checked(spec, input, output), name, listen=listen)[0]
 
 
 def fit_file(
@@ -97,6 +81,7 @@ def fit_file(
     spec: Fit,
     output: Output | None = None,
     *,
+    input: Input | None = None,
     listen: bool = False,
 ) -> ImageInfo:
     """Fit one image file into another.
@@ -112,13 +97,15 @@ def fit_file(
         See `fit_bytes`.
     output : Output, optional
         How the result is encoded.
+    input : Input, optional
+        How `src` is read.
     listen : bool
-        Catch what the decoder says of damage; see `fastfit.decode` for what that takes.
+        Catch what the decoder says of damage; see `fit_bytes`.
 
     Returns
     -------
     ImageInfo
-        Of `src`.
+        Of `src`, with notes on what became of it.
 
     Raises
     ------
@@ -129,20 +116,20 @@ def fit_file(
     FastfitError
         An option does not go with the image.
     """
-    output = _checked(spec, output)
+    reading, output = _checked(spec, input, output)
     source, target = Path(src), Path(dst)
     if output.format == "keep":
         format_ = EXTENSIONS.get(target.suffix.lower())
         if format_ is None:
             raise CodecError(str(target), f"an extension among {', '.join(EXTENSIONS)}", describe(target.suffix))
         output = replace(output, format=format_)
-    data, info = _fit(read_regular(source), spec, output, str(source), listen=listen)
+    data, info = _fit(read_regular(source), spec, reading, output, str(source), listen=listen)
     write_atomically(target, data)
     return info
 
 
 def read_regular(path: Path) -> bytes:
-    """Read a regular file; anything else would block or be no image.
+    """Read a regular file; anything else would block or be no image, and a longer one no decoder takes.
 
     Raises
     ------
@@ -151,11 +138,14 @@ def read_regular(path: Path) -> bytes:
     # Opened without blocking and judged by the open file: a FIFO would wait for a writer for ever.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise CodecError(str(path), "a regular file", "a folder" if stat.S_ISDIR(mode) else "a special file")
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a special file"
+            raise CodecError(str(path), "a regular file", kind)
+        if status.st_size > MAX_BYTES:
+            raise CodecError(str(path), f"at most {MAX_BYTES} bytes", str(status.st_size))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
+            return file.read(MAX_BYTES)  # it may be growing
     finally:
         os.close(descriptor)
 
@@ -180,66 +170,110 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def flatten(image: Image, fill: float | Sequence[float]) -> Image:
-    """Lay an RGBA image over a colour.
+    """Lay an image over a colour.
 
     Parameters
     ----------
-    image : ndarray, (H, W, 4)
-        ``uint8`` or ``uint16``.
+    image : ndarray, (H, W, 2) or (H, W, 4)
+        ``uint8`` or ``uint16``; the last channel is alpha.
     fill : float or sequence of float
         In 8-bit levels, see `fit_bytes`.
 
     Returns
     -------
-    ndarray, (H, W, 3)
+    ndarray, (H, W) or (H, W, 3)
         Of the same dtype: ``colour·a + fill·(1 - a)``, rounded.
     """
     top = np.iinfo(image.dtype).max
-    alpha = image[..., 3:].astype(np.float32) / np.float32(top)
-    ground = np.asarray(_fill_levels(fill, image.dtype, 3), np.float32)
-    blended: Image = image[..., :3] * alpha + ground * (1 - alpha)
-    return np.asarray(np.rint(blended), image.dtype)
+    colours = image.shape[2] - 1
+    alpha = image[..., colours:].astype(np.float32) / np.float32(top)
+    ground = np.asarray(_fill_levels(fill, image.dtype, colours), np.float32)
+    blended: Image = image[..., :colours] * alpha + ground * (1 - alpha)
+    flat = np.asarray(np.rint(blended), image.dtype)
+    return flat[..., 0] if colours == 1 else flat
 
 
-def _checked(spec: Fit, output: Output | None) -> Output:
+def _checked(spec: Fit, input: Input | None, output: Output | None) -> tuple[Input, Output]:
     if not isinstance(spec, Fit):
         raise OptionError("spec", "a Fit", describe(spec))
+    if input is not None and not isinstance(input, Input):
+        raise OptionError("input", "an Input", describe(input))
     if output is not None and not isinstance(output, Output):
         raise OptionError("output", "an Output", describe(output))
-    return output or Output()
+    return input or Input(), output or Output()
 
 
-def _fit(data: bytes, spec: Fit, output: Output, name: str, *, listen: bool) -> tuple[bytes, ImageInfo]:
+def _fit(
+    data: bytes, spec: Fit, input: Input, output: Output, name: str, *, listen: bool
+) -> tuple[bytes, ImageInfo]:
     try:
-        image, info, planned = decode_for(
-            data, spec, name=name, exact=output.exact, max_pixels=output.max_pixels, listen=listen
-        )
-        if info.damage and output.on_damage == "error":
+        image, info, planned = decode_for(data, spec, input, name=name, srgb=output.icc == "srgb", listen=listen)
+        if info.damage and input.on_damage == "error":
             raise CodecError(name, f"an undamaged {info.format} image", info.damage)
-        kept = info.format if info.format in FORMATS else "png"
-        format_ = kept if output.format == "keep" else output.format
-        fitted = _fit_decoded(image, spec, planned)
-        if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] == 4:
+        if info.frames > 1 and input.frames == "error":
+            raise CodecError(name, "one frame or page", str(info.frames))
+        format_ = _kept_format(info) if output.format == "keep" else output.format
+        fitted = _fit_decoded(image, info, spec, planned)
+        if output.color == "rgb":
+            fitted = _in_colour(fitted)
+        if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] in (2, 4):
             fitted = flatten(fitted, spec.fill)
-        return encode(fitted, format_, output.quality, icc_profile=_profile_for(info, fitted, format_)), info
+        return _encoded(fitted, info, format_, output)
     except FastfitError as error:
         if error.name == name:
             raise
         raise error.renamed(f"{name}: {error.name}") from error
 
 
-def _fit_decoded(image: Image, spec: Fit, planned: Plan) -> Image:
+def _kept_format(info: ImageInfo) -> str:
+    return info.format if info.format in FORMATS and writes(info.format) else "png"
+
+
+def _fit_decoded(image: Image, info: ImageInfo, spec: Fit, planned: Plan) -> Image:
     if image.dtype == np.float32:
-        raise CodecError("image", "samples of 8 or 16 bits", "float32")
+        if info.format != "hdr":
+            raise CodecError("image", "samples of 8 or 16 bits", "float32")
+        image = from_linear(image)
     channels = 1 if image.ndim == 2 else image.shape[2]
     return apply_plan(replace(spec, fill=_fill_levels(spec.fill, image.dtype, channels)), planned, image)
 
 
+def _in_colour(image: Image) -> Image:
+    if image.ndim == 2:
+        return np.dstack([image] * 3)
+    return np.dstack([*[image[..., 0]] * 3, image[..., 1]]) if image.shape[2] == 2 else image
+
+
+def _encoded(image: Image, info: ImageInfo, format: str, output: Output) -> tuple[bytes, ImageInfo]:
+    """Encode with what goes along from the source, and note what cannot."""
+    notes = list(info.notes)
+    profile, exif = None, None
+    if output.icc == "keep":
+        profile = _profile_for(info, image, format)
+        if profile_space(info.icc_profile) == b"CMYK":
+            notes.append("CMYK became RGB without regard to its profile, which is dropped")
+    if output.metadata == "keep" and info.exif:
+        exif = exif_for(info.exif, Size(image.shape[1], image.shape[0]))
+        if exif is None or (format == "jpeg" and len(exif) > JPEG_EXIF):
+            notes.append(f"its Exif is {'damaged' if exif is None else 'too long'} and is dropped")
+    data = encode(
+        image,
+        format,
+        output.quality,
+        subsampling=output.subsampling,
+        progressive=output.progressive,
+        compression=output.compression,
+        lossless=output.lossless,
+        icc_profile=profile,
+        exif=exif,
+    )
+    return data, replace(info, notes=tuple(notes))
+
+
 def _profile_for(info: ImageInfo, image: Image, format: str) -> bytes | None:
     """Return the source's profile if it describes what is written: a CMYK profile must not go with RGB."""
-    space = b"GRAY" if image.ndim == 2 and format != "webp" else b"RGB "
-    profile = info.icc_profile
-    return profile if profile and profile[16:20] == space else None
+    grey = format != "webp" if image.ndim == 2 else image.shape[2] == 2 and format == "png"
+    return info.icc_profile if profile_space(info.icc_profile) == (b"GRAY" if grey else b"RGB ") else None
 
 
 def _fill_levels(fill: float | Sequence[float], dtype: np.dtype[np.generic], channels: int) -> tuple[float, ...]:

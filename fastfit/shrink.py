@@ -1,12 +1,14 @@
 """Shrink on load: a JPEG decoder delivers 1/2, 1/4 or 1/8 in half the time, where nobody will see it."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from fastfit.apply import Fit
-from fastfit.codec import MAX_PIXELS, REVERSED, ImageInfo, as_bytes, decode, probe
+from fastfit.codec import REVERSED, ImageInfo, as_bytes, decode, probe
 from fastfit.geometry import Plan
+from fastfit.options import Input
 from fastfit.resample import INTERPOLATIONS
 from fastfit.types import Box, Image, Size
 
@@ -22,7 +24,7 @@ _ROUGHNESS = ((2.0, 11_500.0), (1.4, 3_500.0))
 
 
 def decode_for(
-    data: bytes, spec: Fit, *, name: str, exact: bool, max_pixels: int | None = MAX_PIXELS, listen: bool = False
+    data: bytes, spec: Fit, source: Input, *, name: str, srgb: bool = False, listen: bool = False
 ) -> tuple[Image, ImageInfo, Plan]:
     """Decode an image no larger than a fit needs it.
 
@@ -34,10 +36,11 @@ def decode_for(
         The fit that will be applied.
     name : str
         What errors call the data.
-    exact : bool
-        Decode at full scale in any case.
-    max_pixels, listen
-        See `fastfit.codec.decode`. A JPEG that comes under the limit when shrunk passes.
+    source : Input
+        With ``exact`` it is decoded at full scale in any case. A JPEG that comes under ``max_pixels`` when shrunk
+        passes.
+    srgb, listen
+        See `fastfit.codec.decode`.
 
     Returns
     -------
@@ -53,14 +56,23 @@ def decode_for(
     CodecError
         See `fastfit.codec.decode`.
     """
-    shrink = 1 if exact else _shrink_for(probe(as_bytes(data, name)), spec)
-    image, info = decode(data, name=name, shrink=shrink, max_pixels=max_pixels, listen=listen)
+    read = partial(
+        decode,
+        data,
+        name=name,
+        max_pixels=source.max_pixels,
+        max_scans=source.max_scans,
+        srgb=srgb,
+        listen=listen,
+    )
+    shrink = 1 if source.exact else _shrink_for(probe(as_bytes(data, name)), spec)
+    image, info = read(shrink=shrink)
     planned = spec.plan(info.size or _size(image))
     if _size(image) == planned.src:
         shrink = 1
     if shrink == 2 and _too_rough(image, _ratio(planned) / 2):
         shrink = 1
-        image, info = decode(data, name=name, max_pixels=max_pixels, listen=listen)
+        image, info = read()
     return image, info, planned if shrink == 1 else shrunk_plan(planned, info, _size(image), shrink)
 
 

@@ -368,7 +368,9 @@ def test_without_alpha_every_channel_is_a_picture(resample, dtype, channels):
     got = stretch(image, (40, 70), resample=resample, alpha=False)
     for at in range(channels):
         alone = stretch(image[..., at], (40, 70), resample=resample)
-        np.testing.assert_allclose(got[..., at].astype(np.float64), alone, rtol=0, atol=1e-6)
+        # 16 bits are rounded from float32 sums, whose order is the BLAS kernel's choice.
+        tolerance = 1 if dtype == np.uint16 else 1e-6
+        np.testing.assert_allclose(got[..., at].astype(np.float64), alone, rtol=0, atol=tolerance)
     assert np.any(got != stretch(image, (40, 70), resample=resample))
 
 

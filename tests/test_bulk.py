@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastfit import Fit, ImageInfo, OptionError, Output, bulk, probe
+from fastfit import Fit, ImageInfo, Input, OptionError, Output, bulk, probe
 from fastfit.bulk import Failure, Outcome, Report, Task, collect, fit_task, report, run
 
 SPEC = Fit((20, 30))
@@ -287,7 +287,7 @@ def test_bad_file_is_a_row_that_names_it_and_the_others_are_fitted(photos, out, 
 
 def test_folder_in_place_of_a_file_is_a_row(src, out):
     # It may have been a file when the folder was searched.
-    outcome = fit_task(Task(src, out / "a.jpg"), SPEC, Output(), overwrite=False)
+    outcome = fit_task(Task(src, out / "a.jpg"), SPEC, Input(), Output(), overwrite=False)
     assert outcome.status == "failed"
     assert outcome.reason.startswith(f"{src}: ")
 

@@ -26,10 +26,11 @@ PARTS = {
     "resample": {"errors", "types", "geometry"},
     "apply": {"errors", "types", "arrays", "geometry", "resample"},
     "codec": {"errors", "types"},
-    "shrink": {"errors", "types", "geometry", "resample", "apply", "codec"},
-    "files": {"errors", "types", "geometry", "resample", "apply", "codec", "shrink"},
-    "bulk": {"errors", "threads", "types", "geometry", "apply", "codec", "files"},
-    "__init__": {"errors", "types", "geometry", "apply", "codec", "files"},
+    "options": {"errors", "codec"},
+    "shrink": {"errors", "types", "geometry", "resample", "apply", "codec", "options"},
+    "files": {"errors", "types", "geometry", "resample", "apply", "codec", "options", "shrink"},
+    "bulk": {"errors", "threads", "types", "geometry", "apply", "codec", "options", "files"},
+    "__init__": {"errors", "types", "geometry", "apply", "codec", "options", "files"},
     "cli": {
         "errors",
         "threads",
@@ -38,6 +39,7 @@ PARTS = {
         "resample",
         "apply",
         "codec",
+        "options",
         "shrink",
         "files",
         "bulk",
@@ -49,6 +51,7 @@ PARTS = {
 LIBRARIES = {
     "numpy": {"types", "arrays", "resample", "apply", "codec", "shrink", "files", "bulk"},
     "cv2": {"resample", "codec", "threads"},
+    "PIL": {"codec"},
     "joblib": {"bulk"},
     "threadpoolctl": {"threads"},
     "tqdm": {"cli"},
@@ -57,8 +60,8 @@ LIBRARIES = {
 # The only files that may call a function.
 CALLS = {
     "cv2.resize": {"resample/interpolate.py"},
-    "cv2.imdecode": {"codec/decode.py"},
-    "cv2.imencode": set(),
+    "cv2.imdecode": {"codec/opencv.py", "codec/formats.py"},
+    "cv2.imencode": {"codec/formats.py"},
     "cv2.imencodeWithMetadata": {"codec/encode.py"},
     "cv2.imread": set(),
     "cv2.imwrite": set(),
@@ -129,7 +132,8 @@ def test_interpolate_is_where_resize_is():
 
 
 def test_importing_fastfit_loads_nothing_for_many_files_or_the_command_line():
-    code = "import sys, fastfit; print(*{'argparse', 'joblib', 'threadpoolctl', 'tqdm'} & sys.modules.keys())"
+    late = "{'PIL', 'argparse', 'joblib', 'threadpoolctl', 'tqdm'}"
+    code = f"import sys, fastfit; print(*{late} & sys.modules.keys())"
     command = [sys.executable, "-W", "error", "-c", code]
     loaded = subprocess.run(command, cwd=PACKAGE.parent, check=True, capture_output=True, text=True)
     assert loaded.stdout.split() == []

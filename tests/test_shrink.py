@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fastfit import Fit, Output, Size, fit_bytes, shrink
+from fastfit import Fit, Input, Output, Size, fit_bytes, shrink
 from fastfit.codec import ImageInfo
 from fastfit.shrink import decode_for
 from fastfit.types import RESAMPLES
@@ -57,7 +57,7 @@ def noise(width, height):
 
 
 def fitted(data, spec, exact=False):
-    with Image.open(io.BytesIO(fit_bytes(data, spec, Output("png", exact=exact)))) as picture:
+    with Image.open(io.BytesIO(fit_bytes(data, spec, Output("png"), input=Input(exact=exact)))) as picture:
         return np.asarray(picture).astype(np.float64)
 
 
@@ -104,7 +104,7 @@ def test_box_never_shrinks(shrinks):
 
 
 def test_exact_never_shrinks(shrinks):
-    fit_bytes((DATA / "photo.jpg").read_bytes(), Fit((16, 12)), Output(exact=True))
+    fit_bytes((DATA / "photo.jpg").read_bytes(), Fit((16, 12)), input=Input(exact=True))
     assert shrinks == [1]
 
 
@@ -221,7 +221,7 @@ def test_moved_plan_stays_within_the_shrunk_picture(size, target, mode, orientat
 
 def test_info_is_that_of_the_file():
     data = jpeg(smooth(1001, 667), 6)
-    image, info, planned = decode_for(data, Fit((70, 100)), name="cat.jpg", exact=False)
+    image, info, planned = decode_for(data, Fit((70, 100)), Input(), name="cat.jpg")
     assert (info.size, info.orientation) == ((667, 1001), 6)
     assert image.shape[0] < 1001
     assert planned.src == (image.shape[1], image.shape[0])

@@ -1,21 +1,50 @@
 """Bytes to pixels and back: `probe`, `decode`, `encode`."""
 
-from fastfit.codec.decode import MAX_PIXELS, as_bytes, decode
-from fastfit.codec.encode import EXTENSIONS, FORMATS, as_quality, check_size, eight_bits, encode
+from fastfit.codec.colour import profile_space
+from fastfit.codec.decode import MAX_BYTES, MAX_PIXELS, MAX_SCANS, as_bytes, decode
+from fastfit.codec.depth import from_linear
+from fastfit.codec.encode import (
+    EXTENSIONS,
+    FORMATS,
+    JPEG_EXIF,
+    SUBSAMPLINGS,
+    as_compression,
+    as_quality,
+    as_subsampling,
+    check_format,
+    check_size,
+    encode,
+    writes,
+)
+from fastfit.codec.formats import EXTENSIONS_READ, FormatSupport, formats
 from fastfit.codec.headers import ImageInfo, probe
+from fastfit.codec.headers.exif import exif_for
 from fastfit.codec.orient import REVERSED
 
 __all__ = [
     "EXTENSIONS",
+    "EXTENSIONS_READ",
     "FORMATS",
+    "JPEG_EXIF",
+    "MAX_BYTES",
     "MAX_PIXELS",
+    "MAX_SCANS",
     "REVERSED",
+    "SUBSAMPLINGS",
+    "FormatSupport",
     "ImageInfo",
     "as_bytes",
+    "as_compression",
     "as_quality",
+    "as_subsampling",
+    "check_format",
     "check_size",
     "decode",
-    "eight_bits",
     "encode",
+    "exif_for",
+    "formats",
+    "from_linear",
     "probe",
+    "profile_space",
+    "writes",
 ]

@@ -6,12 +6,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# libjpeg's warnings (jerror.h) after which pixels are invented. The others tell of bytes that do not matter:
-# extraneous ones before a marker, an unknown JFIF revision, odd scan parameters.
-_DAMAGE = re.compile(
-    "premature end|bad Huffman code|bad arithmetic code|instead of RST|Inconsistent progression",
-    re.IGNORECASE,
+import cv2
+
+# libjpeg's warnings (jerror.h) after which pixels are invented. The others tell of bytes that do not matter: an
+# unknown JFIF revision, odd scan parameters.
+_JPEG = "premature end|bad Huffman code|bad arithmetic code|instead of RST|Inconsistent progression"
+# libtiff's errors, and its warnings about picture data and fields that it goes without. OpenCV passes both on as
+# lines of its own; in Pillow libtiff writes them as they are.
+_TIFF = (
+    r"TIFF_Error|IO error during reading|Decode\w*: |Discarding \d+ bytes"
+    "|Not enough data|Read error on|Using code not"
 )
+_PILLOW = "Truncated File Read|image file is truncated"
+_DAMAGE = re.compile("|".join((_JPEG, _TIFF, _PILLOW)), re.IGNORECASE)
+
+# Bytes before a marker that no code used: hardware leaves a word or so, some cameras pad. More than that, and not
+# all the same, were pixels.
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_MOST_LEFT_OVER = 32
 
 
 @contextmanager
@@ -23,6 +35,8 @@ def overheard() -> Iterator[list[str]]:
     """
     lines: list[str] = []
     kept = os.dup(2)
+    # OpenCV passes libtiff's words on as its own warnings, which the environment may have silenced.
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
     try:
         with tempfile.TemporaryFile() as file:
             os.dup2(file.fileno(), 2)
@@ -33,9 +47,18 @@ def overheard() -> Iterator[list[str]]:
                 file.seek(0)
                 lines += file.read().decode("utf-8", "replace").splitlines()
     finally:
+        cv2.utils.logging.setLogLevel(level)
         os.close(kept)
 
 
-def damage(lines: list[str]) -> str | None:
-    """Return the first line that tells of damage to the picture."""
-    return next((line.strip() for line in lines if _DAMAGE.search(line)), None)
+def damage(lines: list[str], data: bytes) -> str | None:
+    """Return the first line that tells of damage to the picture in `data`."""
+    return next((line.strip() for line in lines if _DAMAGE.search(line) or _pixels_left_over(line, data)), None)
+
+
+def _pixels_left_over(line: str, data: bytes) -> bool:
+    found = _LEFT_OVER.search(line)
+    if not found or int(found[1]) <= _MOST_LEFT_OVER:
+        return False
+    at = data.rfind(b"\xff" + bytes.fromhex(found[2]))
+    return len(set(data[max(0, at - int(found[1])) : at])) > 1

@@ -1,28 +1,40 @@
-"""Bytes to pixels: the only place that calls `cv2.imdecode`."""
+"""Bytes to pixels: what is let in, who decodes it, and which way is up."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 
+from fastfit.codec.colour import profile_space, to_srgb
 from fastfit.codec.damage import damage, overheard
-from fastfit.codec.headers import ImageInfo, count_scans, default_image, probe
+from fastfit.codec.depth import eight_bits
+from fastfit.codec.headers import ImageInfo, count_scans, probe
+from fastfit.codec.headers.gif import is_whole
+from fastfit.codec.headers.tiff import damaged_strip
+from fastfit.codec.opencv import read_opencv
 from fastfit.codec.orient import upright
+from fastfit.codec.pillow import PLUGINS, opens, read_pillow
 from fastfit.errors import CodecError, OptionError, describe
 from fastfit.types import Image, Size
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
-_SWAPS = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
-_DTYPES = (np.uint8, np.uint16, np.float32)
 SHRINKS = (1, 2, 4, 8)
 MAX_PIXELS = 178_956_970
 """Where Pillow raises ``DecompressionBombError``: twice as many pixels of 3 bytes as 256 MiB hold."""
-
 MAX_SCANS = 500
-"""Scans in a JPEG: encoders make ten or so, and a decoder pays for each; 4000 in half a megabyte take a minute."""
+"""Scans in a JPEG of up to 12 megapixels. Encoders make ten or so, and a decoder goes over the picture for each,
+in about a nanosecond for a pixel: 4000 in half a megabyte take a minute. libjpeg-turbo's fuzzers stop at 500."""
+MAX_BYTES = (1 << 31) - 1
+"""The longest buffer that OpenCV takes."""
+
+_SCANNED = 12_000_000
+# What OpenCV refuses of these is damaged. Pillow is more lenient: it shows PNGs with wrong checksums.
+_OPENCV_ALONE = frozenset({"jpeg", "png", "webp"})
+# Bytes of samples follow the header as they are: no header can claim more than is there.
+_PLAIN = frozenset({"pnm"})
 
 
 def decode(
@@ -31,6 +43,8 @@ def decode(
     name: str = "data",
     shrink: int = 1,
     max_pixels: int | None = MAX_PIXELS,
+    max_scans: int | None = MAX_SCANS,
+    srgb: bool = False,
     listen: bool = False,
 ) -> tuple[Image, ImageInfo]:
     """Decode an image.
@@ -38,62 +52,60 @@ def decode(
     Parameters
     ----------
     data : bytes, bytearray or memoryview
-        A whole encoded file, in any format that this OpenCV reads. The content decides, not a name.
+        A whole encoded file, in any format that OpenCV reads or, where it is installed, Pillow; up to 2 GiB. The
+        content decides, not a name.
     name : str
         What errors call it; a file's name.
     shrink : {1, 2, 4, 8}
         Decode a JPEG to 1/shrink of its size, rounded up, in a fraction of the time; a lossless one comes whole.
     max_pixels : int, optional
-        Refuse an image whose header claims more, after `shrink`, before a pixel is decoded or memory taken. The
-        default is where Pillow refuses; None is no limit. A few formats tell their size only when decoded.
+        Refuse an image whose header claims more, before a pixel is decoded or memory taken. A JPEG counts as it
+        is after `shrink`, unless it is progressive: then its decoder holds all of it. The default is where Pillow
+        refuses; None or 0 is no limit.
+    max_scans : int, optional
+        Refuse a JPEG of more scans; above 12 megapixels of proportionally fewer, down to an eighth. None or 0 is
+        no limit.
+    srgb : bool
+        Convert from the embedded profile to sRGB, by LittleCMS through Pillow, and drop the profile. 16-bit
+        samples become 8-bit for it. An unusable profile is a note, and its samples are taken for sRGB.
     listen : bool
         Catch what the decoder writes to stderr: lines about damage go to ``info.damage`` and none to the terminal.
         It redirects the whole process's file descriptor 2 meanwhile, so only for a process that does nothing else.
 
     Returns
     -------
-    image : ndarray, (H, W) or (H, W, 3) or (H, W, 4)
-        Grey, RGB or RGBA; ``uint8``, ``uint16`` or ``float32``, as the file has it; upright; the caller's.
+    image : ndarray, (H, W) or (H, W, C)
+        Grey, grey and alpha (C is 2), RGB or RGBA; ``uint8``, ``uint16`` or ``float32``, as the file has it;
+        upright; the caller's.
     info : ImageInfo
         Its `size` is that of the upright image at full scale.
 
     Raises
     ------
     CodecError
-        Not an image, truncated, damaged so that the decoder notices, too large, of more than `MAX_SCANS` scans, or
-        of a kind OpenCV does not read.
+        Not an image, truncated, damaged so that the decoder notices, too large, of too many scans, or of a kind
+        that nothing installed reads; or `srgb` without Pillow.
     OptionError
         A `shrink` other than 1 for anything but JPEG.
 
     Notes
     -----
     Pixels come from bytes and never from ``cv2.imread``, which returns a truncated JPEG at full size with a grey
-    tail. Damage inside a JPEG that leaves its end in place is no error to the decoder: it invents the pixels that
-    are missing and writes a line to stderr. Only `listen` tells.
+    tail. Some damage inside a file is no error to its decoder: libjpeg and libtiff invent the pixels that are
+    missing and write a line to stderr. Only `listen` tells. Damage that leaves valid codes behind (in WebP, JPEG
+    2000, some JPEGs, and whatever is not compressed) shows to nobody: those formats have no checksums.
+
+    Peak memory is bounded by the pixels let in: see the README.
     """
     data = as_bytes(data, name)
-    if not data:
-        raise CodecError(name, "an encoded image", "no bytes")
-    info = probe(data)
-    if info is None:
-        raise CodecError(name, "a known image format", f"bytes that begin with {describe(data[:12])}")
+    info = _header(data, name)
     if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
         allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
         raise OptionError("shrink", allowed, describe(shrink))
-    if max_pixels is not None and info.size is not None:
-        pixels = -(-info.size.width // shrink) * -(-info.size.height // shrink)
-        if pixels > max_pixels:
-            raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({info.size})")
-    if info.format == "jpeg" and (scans := count_scans(data)) > MAX_SCANS:
-        raise CodecError(name, f"a jpeg of at most {MAX_SCANS} scans", str(scans))
-    lines: list[str] = []
-    with ExitStack() as stack:
-        if listen:
-            lines = stack.enter_context(overheard())
-        image = _pixels(data, info, name, shrink)
-    image = _mended(image, info, name)
-    if info.format != "tiff":  # OpenCV has turned those, whatever the flags
-        image = upright(image, info.orientation)
+    _check_limits(data, info, name, shrink, max_pixels or None, max_scans or None)
+    if info.damage is not None:
+        raise CodecError(name, f"a whole {info.format} image", f"{info.damage} ({len(data)} bytes)")
+    image, info = _read(data, info, _Reading(name, shrink, max_pixels or None, srgb, listen))
     size = Size(image.shape[1], image.shape[0])
     whole = info.size or size
     if size not in (whole, Size(-(-whole.width // shrink), -(-whole.height // shrink))):
@@ -104,7 +116,8 @@ def decode(
         size=whole,
         bit_depth=info.bit_depth or 8 * image.itemsize,
         channels=info.channels or channels,
-        damage=damage(lines),
+        damage=info.damage or (damaged_strip(data) if info.format == "tiff" else None),
+        notes=(*info.notes, *_of_frames(info)),
     )
 
 
@@ -121,52 +134,122 @@ def as_bytes(data: Buffer, name: str = "data") -> bytes:
     return bytes(data)
 
 
-def _pixels(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
-    whole = f"a whole {info.format} image"
-    try:
-        still = default_image(data) if info.format == "png" else data
-        image = cv2.imdecode(np.frombuffer(still, np.uint8), _flags(info, shrink))
-    except cv2.error as error:
-        reason = str(error).splitlines()[0].partition("error: ")[2] or "an error of OpenCV's"
-        raise CodecError(name, whole, f"{reason} ({len(data)} bytes)") from error
-    if image is None:
-        raise CodecError(name, whole, f"a truncated, damaged or unsupported one ({len(data)} bytes)")
-    if image.dtype not in _DTYPES:
-        raise CodecError(name, "samples of 8 or 16 bits or float32", str(image.dtype))
-    if info.format != "jpeg" and image.ndim == 3 and image.shape[2] in _SWAPS:
-        image = cv2.cvtColor(image, _SWAPS[image.shape[2]])
-    return image
+def _header(data: bytes, name: str) -> ImageInfo:
+    if not data:
+        raise CodecError(name, "an encoded image", "no bytes")
+    if len(data) > MAX_BYTES:
+        raise CodecError(name, f"at most {MAX_BYTES} bytes", str(len(data)))
+    info = probe(data)
+    if info is None:
+        raise CodecError(name, "a known image format", f"bytes that begin with {describe(data[:12])}")
+    return info
 
 
-def _mended(image: Image, info: ImageInfo, name: str) -> Image:
-    """Put right what OpenCV's decoders do to alpha and to ranges of their own."""
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    if info.alpha is False and channels == 4:  # the fourth byte of a BMP is padding
-        image = np.ascontiguousarray(image[..., :3])
-    if info.format == "tiff" and info.alpha:
-        if info.channels == 2:
-            raise CodecError(name, "a TIFF that OpenCV reads", "grey with alpha, which it drops")
-        if channels == 4 and image.dtype == np.uint8:  # premultiplied by libtiff
-            image = _straight(image)
-    if info.white is not None:
-        top = np.iinfo(image.dtype).max
-        scaled = (image.astype(np.float32) * (top / info.white)).round()
-        image = np.minimum(scaled, top).astype(image.dtype)
-    return image
+def _check_limits(
+    data: bytes, info: ImageInfo, name: str, shrink: int, max_pixels: int | None, max_scans: int | None
+) -> None:
+    if info.size is None:
+        return
+    width, height = info.size
+    if max_pixels is not None:
+        by = 1 if info.progressive else shrink
+        pixels = -(-width // by) * -(-height // by)
+        if pixels > max_pixels:
+            raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({info.size})")
+    if max_scans is not None and info.progressive:
+        allowed = max(max_scans // 8, min(max_scans, max_scans * _SCANNED // (width * height)), 1)
+        scans = count_scans(data)
+        if scans > allowed:
+            raise CodecError(name, f"a jpeg of at most {allowed} scans at {info.size}", str(scans))
 
 
-def _straight(image: Image) -> Image:
-    """Divide 8-bit colours by alpha."""
-    alpha = np.maximum(image[..., 3:], 1).astype(np.float32)
-    colours = np.minimum(np.rint(image[..., :3] * np.float32(255) / alpha), 255).astype(np.uint8)
-    return np.dstack([colours, image[..., 3]])
+class _Reading(NamedTuple):
+    """What `decode` was asked."""
+
+    name: str
+    shrink: int
+    max_pixels: int | None
+    srgb: bool
+    listen: bool
 
 
-def _flags(info: ImageInfo, shrink: int) -> int:
-    """Ask OpenCV for all that the file has: its depth, grey or colour, alpha; turning it upright is our work."""
-    if info.format != "jpeg":
-        return cv2.IMREAD_UNCHANGED
-    # IMREAD_UNCHANGED has no shrunk variant, and a JPEG no alpha and, in what is read here, 8 bits.
-    reduced = {1: 0, 2: 16, 4: 32, 8: 64}[shrink]
-    colour = cv2.IMREAD_GRAYSCALE if info.channels == 1 else cv2.IMREAD_COLOR_RGB
-    return reduced | colour | cv2.IMREAD_IGNORE_ORIENTATION
+def _read(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
+    """Decode with whoever reads it rightly, turn it upright, and convert its colours."""
+    inks = info.format == "jpeg" and info.channels == 4 and profile_space(info.icc_profile) == b"CMYK"
+    if asked.srgb and inks:
+        if not opens("jpeg"):
+            raise CodecError(asked.name, "Pillow for colour conversion: pip install fastfit[color]", "none")
+        image, info = _by_pillow(data, info, asked, cmyk=True)
+        return _converted(image, info, asked.name, cmyk=True)
+    image, info = _decoded(data, info, asked)
+    return _converted(image, info, asked.name) if asked.srgb else (image, info)
+
+
+def _decoded(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
+    image, refused = None, None
+    with _heard(asked.listen) as lines:
+        try:
+            image = _by_opencv(data, info, asked.name, asked.shrink)
+        except CodecError as error:
+            refused = error
+    if image is not None:
+        return image, replace(info, damage=damage(lines, data))
+    if refused is not None and not _is_for_pillow(data, info, lines):
+        raise refused
+    if refused is not None and not opens(info.format):
+        raise CodecError(asked.name, refused.expected, f"{refused.got}; fastfit[formats] reads more") from refused
+    return _by_pillow(data, info, asked)
+
+
+def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
+    """Tell whether what OpenCV refused may be whole: Pillow is lenient, and makes up what is missing."""
+    if info.format not in PLUGINS or info.format in _OPENCV_ALONE:
+        return False
+    if info.format == "avif":  # 8 bits OpenCV reads; and it says nothing where it does not know a kind
+        return (info.bit_depth or 8) > 8 and not lines
+    return info.format != "gif" or is_whole(data)
+
+
+def _by_pillow(data: bytes, info: ImageInfo, asked: _Reading, *, cmyk: bool = False) -> tuple[Image, ImageInfo]:
+    with _heard(asked.listen) as lines:
+        image, info = read_pillow(data, info, asked.name, max_pixels=asked.max_pixels, cmyk=cmyk)
+    return image, replace(info, damage=damage(lines, data))
+
+
+@contextmanager
+def _heard(listen: bool) -> Iterator[list[str]]:
+    if not listen:
+        yield []
+        return
+    with overheard() as lines:
+        yield lines
+
+
+def _by_opencv(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
+    if info.misread is not None:
+        raise CodecError(name, "an image that OpenCV reads rightly", info.misread)
+    if info.size is None and info.format not in _PLAIN:
+        raise CodecError(name, f"a {info.format} header that says how large the image is", "none")
+    image = read_opencv(data, info, name, shrink)
+    # OpenCV has turned TIFF, whatever the flags.
+    return image if info.format == "tiff" else upright(image, info.orientation)
+
+
+def _converted(image: Image, info: ImageInfo, name: str, *, cmyk: bool = False) -> tuple[Image, ImageInfo]:
+    """Convert to sRGB by the profile, if there is one."""
+    if info.icc_profile is None or image.dtype == np.float32:
+        return image, info
+    notes = info.notes
+    if image.dtype == np.uint16:
+        image = eight_bits(image)
+        notes += ("colours were converted in 8 bits",)
+    converted = to_srgb(image, info.icc_profile, name, cmyk=cmyk)
+    if converted is None:
+        if cmyk:
+            raise CodecError(name, "a profile that LittleCMS uses for CMYK", "an unusable one")
+        return image, replace(info, icc_profile=None, notes=(*notes, "its profile is unusable: taken for sRGB"))
+    return converted, replace(info, icc_profile=None, notes=notes)
+
+
+def _of_frames(info: ImageInfo) -> tuple[str, ...]:
+    return (f"one still of {info.frames}",) if info.frames > 1 else ()

@@ -1,9 +1,24 @@
-"""The one Exif field that changes the picture: its orientation."""
+"""Exif blocks: reading the one field that changes the picture, and mending those that would be wrong after it."""
 
 import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fastfit.types import Size
 
 _ORIENTATION = 0x0112
+_POINTER = 0x8769  # from IFD0 to the Exif directory
+_SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
+_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _INTEGERS = {3: "H", 4: "I"}  # a SHORT by the standard; some writers make it a LONG
+
+
+class _Entry(NamedTuple):
+    """One field of a directory: its tag, the offset of its value, and the value's form for `struct`."""
+
+    tag: int
+    at: int
+    form: str
 
 
 def exif_orientation(block: bytes) -> int:
@@ -24,18 +39,89 @@ def exif_orientation(block: bytes) -> int:
     TIFF 6.0, section 2: byte order, offset of the first directory, entries of 12 bytes. Only that directory, IFD0,
     describes the main image.
     """
-    tiff = block.removeprefix(b"Exif\0\0")
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None:
-        return 1
+    tiff = bare(block)
     try:
-        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
-        (count,) = struct.unpack_from(f"{order}H", tiff, start)
-        for entry in range(count):
-            tag, kind = struct.unpack_from(f"{order}HH", tiff, start + 2 + 12 * entry)
-            if tag == _ORIENTATION and kind in _INTEGERS:
-                (value,) = struct.unpack_from(order + _INTEGERS[kind], tiff, start + 10 + 12 * entry)
+        for entry in _entries(tiff, _first_directory(tiff)):
+            if entry.tag == _ORIENTATION:
+                (value,) = struct.unpack_from(entry.form, tiff, entry.at)
                 return value if 1 <= value <= 8 else 1
     except struct.error:
         return 1
     return 1
+
+
+def bare(block: bytes) -> bytes:
+    r"""Return an Exif block without the ``Exif\0\0`` that JPEG, and some other files, put before it."""
+    return block.removeprefix(b"Exif\0\0")
+
+
+def exif_for(block: bytes, size: Size) -> bytes | None:
+    """Return an Exif block for the fitted picture: upright, of its size, without the thumbnail of the source.
+
+    Everything else stays where it is, byte for byte: makers' notes count offsets from the block's start.
+
+    Returns
+    -------
+    bytes or None
+        None where the block is too damaged to say which way is up.
+    """
+    tiff = bytearray(bare(block))
+    try:
+        start = _first_directory(tiff)
+        pointers = [_mend(tiff, entry, size) for entry in _entries(tiff, start)]
+        for pointer in filter(None, pointers):
+            for entry in _entries(tiff, pointer):
+                _mend(tiff, entry, size)
+        _drop_thumbnail(tiff, start)
+    except struct.error:
+        return None
+    return bytes(tiff)
+
+
+def _mend(tiff: bytearray, entry: _Entry, size: Size) -> int | None:
+    """Set orientation and sizes; return where a pointer to the Exif directory leads."""
+    if entry.tag == _ORIENTATION:
+        struct.pack_into(entry.form, tiff, entry.at, 1)
+    elif entry.tag in _SIZES:
+        struct.pack_into(entry.form, tiff, entry.at, size[_SIZES[entry.tag]])
+    elif entry.tag == _POINTER:
+        return int(struct.unpack_from(entry.form, tiff, entry.at)[0])
+    return None
+
+
+def _drop_thumbnail(tiff: bytearray, start: int) -> None:
+    """Cut off the second directory, which is the thumbnail's, and blank what it shows."""
+    order = _order(tiff)
+    (count,) = struct.unpack_from(f"{order}H", tiff, start)
+    link = start + 2 + 12 * count
+    (second,) = struct.unpack_from(f"{order}I", tiff, link)
+    if not second:
+        return
+    fields = {
+        entry.tag: int(struct.unpack_from(entry.form, tiff, entry.at)[0]) for entry in _entries(tiff, second)
+    }
+    struct.pack_into("I", tiff, link, 0)
+    at, length = fields.get(_THUMBNAIL, len(tiff)), fields.get(_THUMBNAIL_LENGTH, 0)
+    shown = max(0, min(length, len(tiff) - at))
+    tiff[at : at + shown] = bytes(shown)
+
+
+def _order(tiff: bytes | bytearray) -> str:
+    order = {b"II": "<", b"MM": ">"}.get(bytes(tiff[:2]))
+    if order is None:
+        raise struct.error("no byte order")
+    return order
+
+
+def _first_directory(tiff: bytes | bytearray) -> int:
+    return int(struct.unpack_from(f"{_order(tiff)}I", tiff, 4)[0])
+
+
+def _entries(tiff: bytes | bytearray, start: int) -> Iterator[_Entry]:
+    """Yield the integers among the fields of a directory."""
+    order = _order(tiff)
+    (count,) = struct.unpack_from(f"{order}H", tiff, start)
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(f"{order}HH", tiff, at)
+        if kind in _INTEGERS:
+            yield _Entry(tag, at + 8, order + _INTEGERS[kind])

@@ -4,28 +4,36 @@ import re
 import struct
 from collections.abc import Iterator
 
-from fastfit.codec.headers.exif import exif_orientation
+from fastfit.codec.headers.exif import bare, exif_orientation
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
-# Start-of-frame markers: C0 to CF without DHT, JPG and DAC.
+# Start-of-frame markers: C0 to CF without DHT, JPG and DAC. The first two are sequential.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
+_SCAN, _END = 0xDA, 0xD9
+
+# A marker that has a segment, or the end: not a stuffed byte, fill, a restart or the start.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def read_jpeg(data: bytes) -> ImageInfo:
-    """Read the segments before the first scan. The first Exif block that has an orientation counts."""
-    size, depth, channels, orientation = None, None, None, 1
+    """Read the segments up to the first scan. The first Exif block that has an orientation counts."""
+    size, depth, channels, orientation, exif, progressive = None, None, None, 1, None, False
     pieces: dict[int, bytes] = {}
     for marker, body in _segments(data):
-        if marker in _FRAMES:
+        if marker in _FRAMES and size is None:
             depth, height, width, channels = struct.unpack_from(">BHHB", body)
             size = Size(width, height)
+            progressive = marker not in _SEQUENTIAL
         elif marker == 0xE1 and body.startswith(b"Exif\0\0") and orientation == 1:
-            orientation = exif_orientation(body)
+            orientation, exif = exif_orientation(body), exif or bare(body)
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             pieces[body[12]] = body[14:]
+        elif marker == _SCAN and body:
+            progressive = progressive or body[0] != channels
     profile = b"".join(pieces[number] for number in sorted(pieces)) or None
-    return ImageInfo("jpeg", size, orientation, profile, depth, channels)
+    return ImageInfo("jpeg", size, orientation, profile, depth, channels, exif=exif, progressive=progressive)
 
 
 def count_scans(data: bytes) -> int:
@@ -34,31 +42,23 @@ def count_scans(data: bytes) -> int:
     A decoder goes over the whole picture in each; a baseline JPEG has up to 4, a progressive one some ten.
     """
     scans, at = 0, 2
-    while (found := _MARKER.search(data, at)) and data[found.start() + 1] != 0xD9:
+    while (found := _MARKER.search(data, at)) and data[found.start() + 1] != _END:
         at = found.end()
-        scans += data[at - 1] == 0xDA
+        scans += data[at - 1] == _SCAN
         at += int.from_bytes(data[at : at + 2], "big")
     return scans
 
 
-# A marker that has a segment, or the end: not a stuffed byte, fill, a restart or the start.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-
-
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and body of each segment before the first scan."""
+    """Yield marker and body of each segment up to that which begins the first scan.
+
+    Bytes between segments are passed over, as libjpeg does: what it decodes must not have gone unseen here.
+    """
     at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
+    while (found := _MARKER.search(data, at)) and (marker := data[found.end() - 1]) != _END:
+        at = found.end()
+        length = int.from_bytes(data[at : at + 2], "big")
+        yield marker, data[at + 2 : at + length]
+        if length < 2 or marker == _SCAN:
             return
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        if marker in (0xDA, 0xD9):
-            return
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if length < 2:
-            return
-        yield marker, data[at + 4 : at + 2 + length]
-        at += 2 + length
+        at += length

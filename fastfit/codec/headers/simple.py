@@ -1,4 +1,4 @@
-"""GIF, BMP, PNM, JPEG 2000, Radiance and Sun raster: sizes, and what decoders get wrong."""
+"""PNM, JPEG 2000, Radiance and Sun raster: sizes, and what decoders get wrong."""
 
 import re
 import struct
@@ -6,24 +6,13 @@ import struct
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
-
-def read_gif(data: bytes) -> ImageInfo:
-    """GIF89a: the logical screen."""
-    return ImageInfo("gif", Size(*struct.unpack_from("<HH", data, 6)), bit_depth=8)
-
-
-def read_bmp(data: bytes) -> ImageInfo:
-    """BMP: any header; the fourth byte of a pixel is alpha only where a mask says so."""
-    (length,) = struct.unpack_from("<I", data, 14)
-    if length == 12:
-        return ImageInfo("bmp", Size(*struct.unpack_from("<HH", data, 18)), alpha=False)
-    width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
-    masked = length >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
-    return ImageInfo("bmp", Size(width, abs(height)), alpha=bits == 32 and masked)
+_SRGB, _GREY = 16, 17  # EnumCS of JPEG 2000
 
 
 def read_pnm(data: bytes) -> ImageInfo:
-    """Netpbm: width, height and, but for bitmaps, the largest sample; comments between. Not PAM and PFM."""
+    """Netpbm: width, height and, but for bitmaps, the largest sample; comments between."""
+    if data[1:2] in b"7fF":
+        return _read_pam(data) if data[1:2] == b"7" else _read_pfm(data)
     header = re.match(rb"P([1-6])((?:\s+|#[^\n]*\n)+\d+){2,3}?", data[:4096])
     numbers = [int(number) for number in re.findall(rb"\d+", re.sub(rb"#[^\n]*", b" ", data[2:4096]))[:3]]
     if header is None or len(numbers) < 2:
@@ -35,13 +24,53 @@ def read_pnm(data: bytes) -> ImageInfo:
     )
 
 
+def _read_pam(data: bytes) -> ImageInfo:
+    """PAM: a line for each field, until ENDHDR."""
+    header = data[:4096].partition(b"ENDHDR")[0]
+    fields = {key: int(value) for key, value in re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d+)", header)}
+    if not {b"WIDTH", b"HEIGHT"} <= fields.keys():
+        return ImageInfo("pnm")
+    white = fields.get(b"MAXVAL", 255)
+    return ImageInfo(
+        "pnm",
+        Size(fields[b"WIDTH"], fields[b"HEIGHT"]),
+        white=None if white in (1, 255, 65535) else white,
+        channels=fields.get(b"DEPTH"),
+    )
+
+
+def _read_pfm(data: bytes) -> ImageInfo:
+    found = re.match(rb"P[fF]\s+(\d{1,9})\s+(\d{1,9})\s", data[:64])
+    return ImageInfo("pnm", Size(int(found[1]), int(found[2])) if found else None, bit_depth=32)
+
+
 def read_jpeg2000(data: bytes) -> ImageInfo:
-    """ISO/IEC 15444-1: SIZ of the codestream, wherever its boxes put it."""
+    """ISO/IEC 15444-1: SIZ of the codestream, wherever its boxes put it; palette and colour space before it."""
     at = data.find(b"\xff\x4f\xff\x51")
     right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
     if at < 0 or right <= left or bottom <= top:
         return ImageInfo("jpeg2000")
-    return ImageInfo("jpeg2000", Size(right - left, bottom - top))
+    head, misread = data[:at], None
+    if b"pclr" in head:
+        misread = "a JPEG 2000 file with a palette"
+    space = re.search(rb"colr\x01..(....)", head, re.DOTALL)
+    if space and int.from_bytes(space[1], "big") not in (_SRGB, _GREY):
+        misread = "a JPEG 2000 file in a colour space other than sRGB and grey"
+    profile = re.search(rb"colr\x02..", head, re.DOTALL)
+    return ImageInfo(
+        "jpeg2000",
+        Size(right - left, bottom - top),
+        icc_profile=_sized(head[profile.end() :]) if profile else None,
+        bit_depth=(data[at + 42] & 0x7F) + 1,
+        channels=int.from_bytes(data[at + 40 : at + 42], "big"),
+        misread=misread,
+    )
+
+
+def _sized(data: bytes) -> bytes | None:
+    """Return a profile, which begins with its length."""
+    length = int.from_bytes(data[:4], "big")
+    return data[:length] if 128 <= length <= len(data) else None
 
 
 def read_hdr(data: bytes) -> ImageInfo:

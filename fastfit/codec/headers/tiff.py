@@ -1,13 +1,28 @@
-"""TIFF 6.0 and BigTIFF: the first directory."""
+"""TIFF 6.0 and BigTIFF: the first directory, the number of pages, and the checksums of deflated strips."""
 
 import struct
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
-_KINDS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
-_WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _EXTRA, _PROFILE = 256, 257, 258, 274, 277, 338, 34675
+_FORMS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258, 259, 262, 274
+_STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
+_SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 277, 284, 338, 339, 34675
+_TAGS = frozenset(
+    {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES}
+    | {_SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _PROFILE}
+)
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
+_DEFLATED = (8, 32946)
+_STRAIGHT_OR_NOT = (1, 2)  # ExtraSamples: premultiplied alpha, straight alpha; 0 is no alpha
+_MOST_PAGES = 65535
+_PIECE = 1 << 20
+
+_Tags = Mapping[int, tuple[int, ...]]
 
 
 class _Layout(NamedTuple):
@@ -25,34 +40,120 @@ _BIG = _Layout(8, "Q", "Q", 20, 12)
 
 
 def read_tiff(data: bytes) -> ImageInfo:
-    """Read size, depth, samples, orientation and profile of the first page."""
-    order = "<" if data.startswith(b"II") else ">"
-    layout = _BIG if data[2:4] in (b"+\0", b"\0+") else _CLASSIC
-    tags = _directory(data, order, layout)
-    width, height = (_first(tags.get(tag)) for tag in (_WIDTH, _HEIGHT))
-    orientation = _first(tags.get(_ORIENTATION)) or 1
-    samples = _first(tags.get(_SAMPLES)) or 1
-    profile = bytes(tags[_PROFILE]) if _PROFILE in tags else None
+    """Read what the first page is, and how many there are."""
+    tags, pages = _first_page(data)
+    width, height = (_first(tags, tag) for tag in (_WIDTH, _HEIGHT))
+    orientation = _first(tags, _ORIENTATION, 1)
     return ImageInfo(
         "tiff",
         Size(width, height) if width and height else None,
         orientation if 1 <= orientation <= 8 else 1,
-        profile or None,
-        _first(tags.get(_BITS)) or 1,
-        samples,
-        alpha=_EXTRA in tags or samples in (2, 4),
+        bytes(tags.get(_PROFILE, ())) or None,
+        _first(tags, _BITS, 1),
+        _first(tags, _SAMPLES, 1),
+        alpha=_has_alpha(tags),
+        frames=pages,
+        misread=_misread(tags),
     )
 
 
-def _directory(data: bytes, order: str, layout: _Layout) -> dict[int, tuple[int, ...]]:
+def white_is_zero(data: bytes) -> bool:
+    """Tell whether the first page counts from white to black."""
+    return _first(_first_page(data)[0], _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
+
+
+def premultiplied(data: bytes) -> bool:
+    """Tell whether the first page's colours are stored multiplied by alpha."""
+    return _first(_first_page(data)[0], _EXTRA) == 1
+
+
+def damaged_strip(data: bytes) -> str | None:
+    """Check the deflated strips or tiles of the first page.
+
+    Libtiff stops reading a strip when it has enough pixels, before the checksum: damage goes unseen.
+
+    Returns
+    -------
+    str or None
+        What is wrong with the first one that is damaged.
+    """
+    tags, _ = _first_page(data)
+    if _first(tags, _COMPRESSION) not in _DEFLATED:
+        return None
+    starts = tags.get(_STRIPS) or tags.get(_TILES) or ()
+    sizes = tags.get(_STRIP_SIZES) or tags.get(_TILE_SIZES) or ()
+    for number, (start, size) in enumerate(zip(starts, sizes, strict=False)):
+        if size and not _inflates(memoryview(data)[start : start + size]):
+            return f"strip or tile {number} does not match its checksum"
+    return None
+
+
+def _inflates(packed: memoryview) -> bool:
+    stream = zlib.decompressobj()
+    try:
+        rest: memoryview | bytes = packed
+        while rest and not stream.eof:
+            stream.decompress(rest, _PIECE)
+            rest = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return stream.eof
+
+
+def _has_alpha(tags: _Tags) -> bool:
+    samples, photometric = _first(tags, _SAMPLES, 1), _first(tags, _PHOTOMETRIC, 1)
+    if _EXTRA in tags:
+        return _first(tags, _EXTRA) in _STRAIGHT_OR_NOT
+    return (samples, photometric) == (4, _RGB)
+
+
+def _misread(tags: _Tags) -> str | None:
+    bits, samples = _first(tags, _BITS, 1), _first(tags, _SAMPLES, 1)
+    photometric = _first(tags, _PHOTOMETRIC, 1)
+    if photometric == _PALETTE and bits != 8:
+        return f"a TIFF with a palette for {bits} bits"
+    if samples == 2:
+        return "a TIFF of grey with a second sample"
+    # Up to 8 bits libtiff makes pixels of whatever it is; beyond them OpenCV reads the strips itself.
+    if bits > 8 and samples > 1 and _first(tags, _PLANAR, 1) != 1:
+        return f"a TIFF of {bits} bits in planes"
+    if bits > 8 and ((photometric == _RGB and samples < 3) or len(tags[_BITS]) not in (1, samples)):
+        return f"a TIFF of {bits} bits whose number of samples is in doubt"
+    if _first(tags, _SAMPLE_FORMAT, 1) == 2:
+        return "a TIFF with signed samples"
+    return None
+
+
+def _first_page(data: bytes) -> tuple[_Tags, int]:
+    """Return the fields of the first directory, and the number of directories."""
+    order = "<" if data.startswith(b"II") else ">"
+    layout = _BIG if data[2:4] in (b"+\0", b"\0+") else _CLASSIC
     (start,) = struct.unpack_from(order + layout.offset, data, layout.start)
+    return _directory(data, order, layout, start), sum(1 for _ in _directories(data, order, layout, start))
+
+
+def _directories(data: bytes, order: str, layout: _Layout, start: int) -> Iterator[int]:
+    """Yield the offset of each directory; a chain that ends in nothing, or in itself, ends."""
+    seen: set[int] = set()
+    try:
+        while start and start not in seen and len(seen) < _MOST_PAGES:
+            (count,) = struct.unpack_from(order + layout.counter, data, start)
+            seen.add(start)
+            yield start
+            end = start + struct.calcsize("<" + layout.counter) + count * layout.entry
+            (start,) = struct.unpack_from(order + layout.offset, data, end)
+    except struct.error:
+        return
+
+
+def _directory(data: bytes, order: str, layout: _Layout, start: int) -> _Tags:
     (count,) = struct.unpack_from(order + layout.counter, data, start)
     tags: dict[int, tuple[int, ...]] = {}
     entries = start + struct.calcsize("<" + layout.counter)
     for entry in range(entries, entries + min(count, 4096) * layout.entry, layout.entry):
         tag, kind, number = struct.unpack_from(f"{order}HH{layout.offset}", data, entry)
-        if tag in (_WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _EXTRA, _PROFILE) and kind in _KINDS:
-            tags[tag] = _values(data, order, layout, entry, _KINDS[kind], number)
+        if tag in _TAGS and kind in _FORMS:
+            tags[tag] = _values(data, order, layout, entry, _FORMS[kind], number)
     return tags
 
 
@@ -66,5 +167,5 @@ def _values(data: bytes, order: str, layout: _Layout, entry: int, kind: str, num
     return struct.unpack_from(f"{order}{number}{kind}", data, at)
 
 
-def _first(values: tuple[int, ...] | None) -> int | None:
-    return values[0] if values else None
+def _first(tags: _Tags, tag: int, default: int = 0) -> int:
+    return next(iter(tags.get(tag, ())), default)

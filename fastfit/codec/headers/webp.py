@@ -1,15 +1,15 @@
-"""WebP, RFC 9649: RIFF chunks VP8X, VP8, VP8L, ICCP, EXIF; bodies are padded to even lengths."""
+"""WebP, RFC 9649: RIFF chunks VP8X, VP8, VP8L, ICCP, EXIF, ANMF; bodies are padded to even lengths."""
 
 import struct
 
-from fastfit.codec.headers.exif import exif_orientation
+from fastfit.codec.headers.exif import bare, exif_orientation
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
 
 def read_webp(data: bytes) -> ImageInfo:
     """Read the chunks; VP8X goes before the size in the bitstream."""
-    size, profile, orientation, channels, at = None, None, 1, 3, 12
+    size, profile, exif, channels, frames, at = None, None, None, 3, 0, 12
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)
         body = data[at + 8 : at + 8 + (length if kind in (b"ICCP", b"EXIF") else min(length, 16))]
@@ -26,6 +26,9 @@ def read_webp(data: bytes) -> ImageInfo:
         elif kind == b"ICCP":
             profile = body or None
         elif kind == b"EXIF":
-            orientation = exif_orientation(body)
+            exif = bare(body)
+        elif kind == b"ANMF":
+            frames += 1
         at += 8 + length + length % 2
-    return ImageInfo("webp", size, orientation, profile, 8, channels)
+    orientation = exif_orientation(exif) if exif else 1
+    return ImageInfo("webp", size, orientation, profile, 8, channels, exif=exif, frames=max(1, frames))

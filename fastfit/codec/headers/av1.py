@@ -1,0 +1,94 @@
+"""The one thing that only an AV1 stream itself may say: its range. AV1 bitstream specification, 5.3 and 5.5."""
+
+from fastfit.codec.headers.bits import Bits
+
+__all__ = ["full_range"]
+
+_SEQUENCE_HEADER = 1
+
+
+def full_range(stream: bytes) -> bool | None:
+    """Tell whether grey samples use their whole range or, as video does, 16 to 235 of 255.
+
+    Parameters
+    ----------
+    stream : bytes
+        Open bitstream units: of an av1C box, or of an image item.
+
+    Returns
+    -------
+    bool or None
+        None where there is no sequence header of a monochrome still.
+    """
+    at = 0
+    while at + 2 <= len(stream):
+        kind, extended, sized = stream[at] >> 3 & 15, stream[at] >> 2 & 1, stream[at] >> 1 & 1
+        at += 1 + extended
+        length, at = _leb128(stream, at) if sized else (len(stream) - at, at)
+        if kind == _SEQUENCE_HEADER:
+            try:
+                return _range_of(Bits(stream[at : at + min(length, 64)]))
+            except ValueError:
+                return None
+        at += length
+    return None
+
+
+def _leb128(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 56, 7):
+        if at >= len(data):
+            break
+        value |= (data[at] & 0x7F) << shift
+        at += 1
+        if not data[at - 1] & 0x80:
+            break
+    return value, at
+
+
+def _range_of(bits: Bits) -> bool | None:
+    profile, _, reduced = bits.read(3), bits.read(1), bits.read(1)
+    if reduced:
+        bits.read(5)  # level
+    elif not _skip_operating_points(bits):
+        return None
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    bits.read(width_bits + height_bits)
+    if not reduced and bits.read(1):  # frame numbers
+        bits.read(7)
+    bits.read(3)  # superblocks, intra filters
+    if not reduced:
+        _skip_inter_tools(bits)
+    bits.read(3)  # superres, cdef, restoration
+    if bits.read(1) and profile == 2:  # more than 8 bits
+        bits.read(1)
+    monochrome = profile != 1 and bits.read(1)
+    if bits.read(1):  # primaries, transfer, matrix
+        bits.read(24)
+    return bool(bits.read(1)) if monochrome else None
+
+
+def _skip_operating_points(bits: Bits) -> bool:
+    """Skip to the frame size; False where timing comes first, which no still has."""
+    if bits.read(1):
+        return False
+    delays = bits.read(1)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        if bits.read(5) > 7:
+            bits.read(1)
+        if delays and bits.read(1):
+            bits.read(4)
+    return True
+
+
+def _skip_inter_tools(bits: Bits) -> None:
+    bits.read(4)
+    order_hints = bits.read(1)
+    if order_hints:
+        bits.read(2)
+    screen_content = 2 if bits.read(1) else bits.read(1)
+    if screen_content and not bits.read(1):
+        bits.read(1)
+    if order_hints:
+        bits.read(3)

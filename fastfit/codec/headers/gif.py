@@ -1,0 +1,95 @@
+"""GIF89a: the screen, the frames, and whether the codes of the first one make a whole picture."""
+
+import struct
+from collections.abc import Iterator
+
+from fastfit.codec.headers.info import ImageInfo
+from fastfit.types import Size
+
+_WIDEST = 11
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+
+
+def read_gif(data: bytes) -> ImageInfo:
+    """Read the logical screen, and count the image descriptors."""
+    kinds = [kind for kind, _ in _blocks(data)]
+    return ImageInfo(
+        "gif", Size(*struct.unpack_from("<HH", data, 6)), bit_depth=8, frames=max(1, kinds.count(_IMAGE))
+    )
+
+
+def is_whole(data: bytes) -> bool:
+    """Check that the file has its end and the codes of its first frame make exactly its pixels.
+
+    For decoders that do not: this counts pixels without making them, in some 0.3 s for a megapixel.
+    """
+    try:
+        blocks = list(_blocks(data))
+        first = next((at for kind, at in blocks if kind == _IMAGE), None)
+        if first is None or blocks[-1][0] != _TRAILER:
+            return False
+        width, height, flags = struct.unpack_from("<HHB", data, first + 5)
+        start = first + 10 + _table(flags)
+        codes = b"".join(_sub_blocks(data, start + 1))
+        return data[start] <= _WIDEST and _pixels(codes, data[start]) == int(width) * int(height)
+    except (IndexError, struct.error):
+        return False
+
+
+def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield kind and offset of each block, the trailer last; ends early where the data does."""
+    at = 13 + _table(data[10])
+    try:
+        while (kind := data[at]) in (_EXTENSION, _IMAGE):
+            yield kind, at
+            at += 2 if kind == _EXTENSION else 11 + _table(data[at + 9])
+            while data[at]:
+                at += 1 + data[at]
+            at += 1
+        if kind == _TRAILER:
+            yield kind, at
+    except IndexError:
+        return
+
+
+def _sub_blocks(data: bytes, at: int) -> Iterator[bytes]:
+    while data[at]:
+        yield data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+
+
+def _table(flags: int) -> int:
+    """Return the length in bytes of the colour table that a packed field announces."""
+    return 3 << 1 + (flags & 7) if flags & 0x80 else 0
+
+
+def _pixels(codes: bytes, bits: int) -> int | None:
+    """Count the pixels that LZW codes make until their end; None where one stands for nothing."""
+    clear, end = 1 << bits, (1 << bits) + 1
+    lengths = [1] * (clear + 2)
+    width, total, previous, at, held, number = bits + 1, 0, 0, 0, 0, 0
+    while True:
+        while held < width:
+            if at == len(codes):
+                return total  # encoders leave the end code out
+            number |= codes[at] << held
+            held += 8
+            at += 1
+        code = number & ((1 << width) - 1)
+        number >>= width
+        held -= width
+        if code == end:
+            return total
+        if code == clear:
+            del lengths[clear + 2 :]
+            width, previous = bits + 1, 0
+            continue
+        if code > len(lengths) or (code == len(lengths) and not previous):
+            return None
+        length = lengths[code] if code < len(lengths) else previous + 1
+        total += length
+        if previous and len(lengths) < 4096:
+            lengths.append(previous + 1)
+            if len(lengths) == 1 << width and width < 12:
+                width += 1
+        previous = length

@@ -1,0 +1,153 @@
+"""Pixels by Pillow, where it is installed: for what OpenCV does not read, and for colour conversion of CMYK."""
+
+import importlib
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastfit.codec.headers import ImageInfo
+from fastfit.errors import CodecError
+from fastfit.types import Image, Size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+__all__ = ["PLUGINS", "opens", "read_pillow"]
+
+# Formats and what opens them: a plug-in of Pillow's own, or a module with an image class. Only these: other
+# plug-ins accept bytes without a signature, or call other programs.
+PLUGINS: dict[str, str | tuple[str, str]] = {
+    "avif": "AVIF",
+    "bmp": "BMP",
+    "dds": "DDS",
+    "fli": "FLI",
+    "gif": "GIF",
+    "heic": ("pillow_heif", "HeifImageFile"),
+    "heif": ("pillow_heif", "HeifImageFile"),
+    "icns": "ICNS",
+    "ico": "ICO",
+    "jpeg": "JPEG",
+    "jpeg2000": "JPEG2000",
+    "jpegxl": ("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"),
+    "pnm": "PPM",
+    "psd": "PSD",
+    "qoi": "QOI",
+    "sgi": "SGI",
+    "sunraster": "SUN",
+    "tga": "TGA",
+    "tiff": "TIFF",
+}
+_MODES = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB"} | {
+    "HSV": "RGB",
+    "RGBX": "RGB",
+}
+
+
+def opens(format: str) -> bool:
+    """Tell whether Pillow, or a plug-in for it, is installed that reads a format."""
+    plugin = PLUGINS.get(format)
+    if plugin is None:
+        return False
+    try:
+        if isinstance(plugin, tuple):
+            return hasattr(importlib.import_module(plugin[0]), plugin[1])
+        import PIL.Image
+    except ImportError:
+        return False
+    PIL.Image.init()
+    return plugin in PIL.Image.OPEN
+
+
+def read_pillow(
+    data: bytes, info: ImageInfo, name: str, *, max_pixels: int | None, cmyk: bool = False
+) -> tuple[Image, ImageInfo]:
+    """Decode with Pillow.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole encoded file.
+    info : ImageInfo
+        Its header.
+    name : str
+        What errors call it.
+    max_pixels : int, optional
+        Refuse what claims to be larger before decoding it; Pillow's own limit holds besides.
+    cmyk : bool
+        Return four inks as they are, for colour conversion.
+
+    Returns
+    -------
+    image : ndarray, (H, W) or (H, W, C)
+        Upright; grey, grey and alpha, RGB or RGBA, or CMYK.
+    info : ImageInfo
+        With what Pillow found.
+
+    Raises
+    ------
+    CodecError
+        Pillow refuses it.
+    """
+    try:
+        return _read(data, info, name, max_pixels, cmyk)
+    except CodecError:
+        raise
+    except Exception as error:  # Pillow's plug-ins raise whatever their parsing runs into
+        reason = str(error).replace("\n", " ") or type(error).__name__
+        raise CodecError(name, f"a whole {info.format} image", f"{reason} ({len(data)} bytes)") from error
+
+
+def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk: bool) -> tuple[Image, ImageInfo]:
+    from PIL import ImageFile, ImageOps
+
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise CodecError(name, "PIL.ImageFile.LOAD_TRUNCATED_IMAGES to be False", "True, which hides damage")
+    picture = _opened(data, info.format)
+    pixels = picture.width * picture.height
+    if max_pixels is not None and pixels > max_pixels:
+        raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({Size(*picture.size)})")
+    frames = max(info.frames, int(getattr(picture, "n_frames", 1)))
+    picture.load()
+    found = dict(picture.info)
+    # A decoder of JPEG XL has turned it already, by what the codestream says; Exif does not count there.
+    upright = picture if info.format == "jpegxl" else ImageOps.exif_transpose(picture)
+    image = _pixels(upright, name, cmyk)
+    exif = found.get("exif")
+    return image, ImageInfo(
+        info.format,
+        Size(*upright.size),
+        info.orientation,
+        found.get("icc_profile") or info.icc_profile,
+        info.bit_depth or 8 * image.itemsize,
+        info.channels or len(picture.getbands()),
+        exif=info.exif or (exif if isinstance(exif, bytes) else None),
+        frames=frames,
+        notes=info.notes,
+    )
+
+
+def _opened(data: bytes, format: str) -> "Picture":
+    import PIL.Image
+
+    plugin = PLUGINS[format]
+    if isinstance(plugin, str):
+        return PIL.Image.open(io.BytesIO(data), formats=[plugin])
+    reader: Any = getattr(importlib.import_module(plugin[0]), plugin[1])
+    picture: Picture = reader(io.BytesIO(data))
+    return picture
+
+
+def _pixels(picture: "Picture", name: str, cmyk: bool) -> Image:
+    mode = picture.mode
+    transparent = "transparency" in picture.info
+    if mode == "P" or (transparent and mode in ("1", "L", "RGB")):
+        picture = picture.convert(("LA" if mode in ("1", "L") else "RGBA") if transparent else "RGB")
+    elif mode in _MODES and not (mode == "CMYK" and cmyk):
+        picture = picture.convert(_MODES[mode])
+    image = np.array(picture)
+    if image.dtype == np.dtype(">u2"):
+        image = image.astype(np.uint16)
+    if image.dtype not in (np.uint8, np.uint16, np.float32):
+        raise CodecError(name, "samples of 8 or 16 bits or float32", f"mode {mode}")
+    return image
