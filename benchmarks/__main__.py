@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from benchmarks import arrays, shrink
+from benchmarks import arrays, shrink, trust
 
-COMMANDS = {"arrays": arrays, "shrink": shrink}
+COMMANDS = {"arrays": arrays, "shrink": shrink, "trust": trust}
 
 
 def main() -> int:
@@ -14,9 +14,10 @@ def main() -> int:
     commands = parser.add_subparsers(metavar="BENCHMARK", required=True)
     for name, module in COMMANDS.items():
         command = commands.add_parser(name, help=(module.__doc__ or "").partition("``: ")[2])
-        command.add_argument("--photos", metavar="DIR", help="your photographs (default: the samples)")
+        if module is not trust:  # which reads a folder of anything, every file once
+            command.add_argument("--photos", metavar="DIR", help="your photographs (default: the samples)")
+            command.add_argument("--quick", action="store_true", help="fewer cells and rounds")
         command.add_argument("--json", metavar="FILE", help="write the figures as JSON, too")
-        command.add_argument("--quick", action="store_true", help="fewer cells and rounds")
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args()

@@ -95,8 +95,9 @@ def collect(sources: Iterable[Path], out: Path, *, format: str = "keep", recursi
         with a dot are left alone. A folder's tree is kept under `out`.
     out : Path
         Folder of the outputs. It is not searched where it lies within a source.
-    format : {"keep", "jpeg", "png", "webp"}
-        ``keep`` keeps a name whose extension is written, and gives ``.png`` to others.
+    format : {"keep", "jpeg", "png", "webp", "avif"}
+        ``keep`` keeps a name whose extension is written, and gives ``.png`` to others. Where that makes one name
+        of several, as of ``a.bmp`` and ``a.png``, those that change keep the old extension, too: ``a.bmp.png``.
     recursive : bool
         Whether to search folders within folders.
 
@@ -123,6 +124,7 @@ def collect(sources: Iterable[Path], out: Path, *, format: str = "keep", recursi
         for path, name in found:
             task = Task(path, out / _named(name if name.name else Path(source.name), format))
             tasks.setdefault(_identity(path), task)
+    tasks = _told_apart(tasks)
     _check_outputs(tasks)
     return list(tasks.values())
 
@@ -266,6 +268,18 @@ def _named(name: Path, format: str) -> Path:
         return name if EXTENSIONS.get(name.suffix.lower()) == format else name.with_suffix(_SUFFIXES[format])
     kept = EXTENSIONS.get(name.suffix.lower())
     return name if kept and writes(kept) else name.with_suffix(".png")
+
+
+def _told_apart(tasks: dict[Path, Task]) -> dict[Path, Task]:
+    """Let sources that differ in their extensions alone have outputs of their own."""
+    counts = Counter(task.dst for task in tasks.values())
+
+    def apart(task: Task) -> Task:
+        if counts[task.dst] == 1 or task.src.suffix == task.dst.suffix:
+            return task
+        return task._replace(dst=task.dst.with_name(task.src.name + task.dst.suffix))
+
+    return {identity: apart(task) for identity, task in tasks.items()}
 
 
 def _check_outputs(tasks: dict[Path, Task]) -> None:

@@ -14,11 +14,14 @@ _JPEG = "premature end|bad Huffman code|bad arithmetic code|instead of RST|Incon
 # libtiff's errors, and its warnings about picture data and fields that it goes without. OpenCV passes both on as
 # lines of its own; in Pillow libtiff writes them as they are.
 _TIFF = (
-    r"TIFF_Error|IO error during reading|Decode\w*: |Discarding \d+ bytes"
+    r'TIFF_Error|IO error during reading of "ColorMap"|Decode\w*: |Discarding \d+ bytes'
     "|Not enough data|Read error on|Using code not"
 )
 _PILLOW = "Truncated File Read|image file is truncated"
 _DAMAGE = re.compile("|".join((_JPEG, _TIFF, _PILLOW)), re.IGNORECASE)
+
+_STAMP = re.compile(r"^\[\s*\w+:\d+@[\d.]+\]\s*")
+"""Severity, thread and time, which OpenCV puts before its lines: other ones in each run."""
 
 # Bytes before a marker that no code used: hardware leaves a word or so, some cameras pad. More than that, and not
 # all the same, were pixels.
@@ -53,7 +56,8 @@ def overheard() -> Iterator[list[str]]:
 
 def damage(lines: list[str], data: bytes) -> str | None:
     """Return the first line that tells of damage to the picture in `data`."""
-    return next((line.strip() for line in lines if _DAMAGE.search(line) or _pixels_left_over(line, data)), None)
+    told = (line for line in lines if _DAMAGE.search(line) or _pixels_left_over(line, data))
+    return next((_STAMP.sub("", line).strip() for line in told), None)
 
 
 def _pixels_left_over(line: str, data: bytes) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 from fastfit.codec.headers import ImageInfo
 from fastfit.codec.headers.bmp import narrow_samples, palette_from_os2
 from fastfit.codec.headers.png import default_image, transparent_level
-from fastfit.codec.headers.tiff import premultiplied, white_is_zero
 from fastfit.errors import CodecError
 from fastfit.types import Image
 
@@ -47,7 +46,7 @@ def read_opencv(data: bytes, info: ImageInfo, name: str, shrink: int = 1) -> Ima
     image = _decoded(default_image(data) if info.format == "png" else data, info, name, shrink, _flags(data, info))
     if info.format in _MENDERS:
         image = _MENDERS[info.format](image, data, info)
-    if info.white is not None:
+    if info.white is not None and image.dtype != np.float32:
         image = _stretched(image, info.black, info.white)
     return np.ascontiguousarray(image)
 
@@ -103,16 +102,13 @@ def _mended_png(image: Image, data: bytes, info: ImageInfo) -> Image:
     return np.dstack([image, alpha])
 
 
-def _mended_tiff(image: Image, data: bytes, info: ImageInfo) -> Image:
-    """Divide by alpha, drop a fourth sample that is none, and count from black to white."""
-    if image.ndim == 3 and image.shape[2] == 4:
-        if not info.alpha:
-            return image[..., :3]
-        if image.dtype == np.uint8 or premultiplied(data):  # the 8-bit ones by libtiff
-            return _straight(image)
-    if image.dtype == np.uint16 and white_is_zero(data):
-        return 65535 - image
-    return image
+def _mended_tiff(image: Image, _data: bytes, info: ImageInfo) -> Image:
+    """Divide by alpha, or drop a fourth sample that is none."""
+    if image.ndim == 2 or image.shape[2] != 4:
+        return image
+    if not info.alpha:
+        return image[..., :3]
+    return _straight(image) if info.premultiplied and image.dtype != np.float32 else image
 
 
 _MENDERS: dict[str, Callable[[Image, bytes, ImageInfo], Image]] = {

@@ -9,6 +9,8 @@ from fastfit.types import Size
 _ORIENTATION = 0x0112
 _POINTER = 0x8769  # from IFD0 to the Exif directory
 _SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
+_RESOLUTIONS = (0x011A, 0x011B)
+_RATIONAL = 5
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _INTEGERS = {3: "H", 4: "I"}  # a SHORT by the standard; some writers make it a LONG
 
@@ -68,6 +70,7 @@ def exif_for(block: bytes, size: Size) -> bytes | None:
     tiff = bytearray(bare(block))
     try:
         start = _first_directory(tiff)
+        _check_resolutions(tiff, start)
         pointers = [_mend(tiff, entry, size) for entry in _entries(tiff, start)]
         for pointer in filter(None, pointers):
             for entry in _entries(tiff, pointer):
@@ -76,6 +79,16 @@ def exif_for(block: bytes, size: Size) -> bytes | None:
     except struct.error:
         return None
     return bytes(tiff)
+
+
+def _check_resolutions(tiff: bytearray, start: int) -> None:
+    """Refuse a block whose resolution is none: Pillow does not open a JPEG that has it."""
+    order = _order(tiff)
+    (count,) = struct.unpack_from(f"{order}H", tiff, start)
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, number, offset = struct.unpack_from(f"{order}HHII", tiff, at)
+        if tag in _RESOLUTIONS and ((kind, number) != (_RATIONAL, 1) or offset + 8 > len(tiff)):
+            raise struct.error("a resolution that is no ratio")
 
 
 def _mend(tiff: bytearray, entry: _Entry, size: Size) -> int | None:

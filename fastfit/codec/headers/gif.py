@@ -11,11 +11,13 @@ _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 def read_gif(data: bytes) -> ImageInfo:
-    """Read the logical screen, and count the image descriptors."""
-    kinds = [kind for kind, _ in _blocks(data)]
-    return ImageInfo(
-        "gif", Size(*struct.unpack_from("<HH", data, 6)), bit_depth=8, frames=max(1, kinds.count(_IMAGE))
-    )
+    """Read the logical screen, which the first frame may exceed, and count the image descriptors."""
+    frames = [at for kind, at in _blocks(data) if kind == _IMAGE]
+    width, height = struct.unpack_from("<HH", data, 6)
+    if frames:
+        left, top, across, down = struct.unpack_from("<HHHH", data, frames[0] + 1)
+        width, height = max(width, left + across), max(height, top + down)
+    return ImageInfo("gif", Size(width, height), bit_depth=8, frames=max(1, len(frames)))
 
 
 def is_whole(data: bytes) -> bool:

@@ -29,6 +29,8 @@ class ImageInfo:
     """The sample for black; `decode` has scaled it to 0."""
     alpha: bool | None = None
     """Whether the last channel is alpha. None where the decoded channels say so."""
+    premultiplied: bool = False
+    """Whether OpenCV gives colours that are multiplied by alpha; `decode` has divided them."""
     exif: bytes | None = None
     """The Exif block, a TIFF structure, of JPEG, PNG, WebP, AVIF and HEIF, its orientation as stored."""
     frames: int = 1

@@ -18,7 +18,7 @@ _TAGS = frozenset(
 )
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
 _DEFLATED = (8, 32946)
-_STRAIGHT_OR_NOT = (1, 2)  # ExtraSamples: premultiplied alpha, straight alpha; 0 is no alpha
+_PREMULTIPLIED, _STRAIGHT = 1, 2  # ExtraSamples; 0 is no alpha
 _MOST_PAGES = 65535
 _PIECE = 1 << 20
 
@@ -44,27 +44,25 @@ def read_tiff(data: bytes) -> ImageInfo:
     tags, pages = _first_page(data)
     width, height = (_first(tags, tag) for tag in (_WIDTH, _HEIGHT))
     orientation = _first(tags, _ORIENTATION, 1)
+    bits, alpha = _first(tags, _BITS, 1), _has_alpha(tags)
+    # Up to 8 bits libtiff makes pixels of whatever it is, with alpha multiplied in and black at 0; beyond them
+    # OpenCV reads the strips itself, as they are.
+    raw = bits > 8
+    white_is_zero = raw and _first(tags, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
     return ImageInfo(
         "tiff",
         Size(width, height) if width and height else None,
         orientation if 1 <= orientation <= 8 else 1,
         bytes(tags.get(_PROFILE, ())) or None,
-        _first(tags, _BITS, 1),
+        bits,
         _first(tags, _SAMPLES, 1),
-        alpha=_has_alpha(tags),
+        white=0 if white_is_zero else None,
+        black=(1 << bits) - 1 if white_is_zero else 0,
+        alpha=alpha,
+        premultiplied=alpha and (not raw or _first(tags, _EXTRA) == _PREMULTIPLIED),
         frames=pages,
         misread=_misread(tags),
     )
-
-
-def white_is_zero(data: bytes) -> bool:
-    """Tell whether the first page counts from white to black."""
-    return _first(_first_page(data)[0], _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
-
-
-def premultiplied(data: bytes) -> bool:
-    """Tell whether the first page's colours are stored multiplied by alpha."""
-    return _first(_first_page(data)[0], _EXTRA) == 1
 
 
 def damaged_strip(data: bytes) -> str | None:
@@ -77,7 +75,10 @@ def damaged_strip(data: bytes) -> str | None:
     str or None
         What is wrong with the first one that is damaged.
     """
-    tags, _ = _first_page(data)
+    try:
+        tags, _ = _first_page(data)
+    except (struct.error, OverflowError):
+        return "its directory goes beyond its end"
     if _first(tags, _COMPRESSION) not in _DEFLATED:
         return None
     starts = tags.get(_STRIPS) or tags.get(_TILES) or ()
@@ -103,7 +104,7 @@ def _inflates(packed: memoryview) -> bool:
 def _has_alpha(tags: _Tags) -> bool:
     samples, photometric = _first(tags, _SAMPLES, 1), _first(tags, _PHOTOMETRIC, 1)
     if _EXTRA in tags:
-        return _first(tags, _EXTRA) in _STRAIGHT_OR_NOT
+        return _first(tags, _EXTRA) in (_PREMULTIPLIED, _STRAIGHT)
     return (samples, photometric) == (4, _RGB)
 
 
@@ -114,7 +115,6 @@ def _misread(tags: _Tags) -> str | None:
         return f"a TIFF with a palette for {bits} bits"
     if samples == 2:
         return "a TIFF of grey with a second sample"
-    # Up to 8 bits libtiff makes pixels of whatever it is; beyond them OpenCV reads the strips itself.
     if bits > 8 and samples > 1 and _first(tags, _PLANAR, 1) != 1:
         return f"a TIFF of {bits} bits in planes"
     if bits > 8 and ((photometric == _RGB and samples < 3) or len(tags[_BITS]) not in (1, samples)):
@@ -142,7 +142,7 @@ def _directories(data: bytes, order: str, layout: _Layout, start: int) -> Iterat
             yield start
             end = start + struct.calcsize("<" + layout.counter) + count * layout.entry
             (start,) = struct.unpack_from(order + layout.offset, data, end)
-    except struct.error:
+    except (struct.error, OverflowError):
         return
 
 
@@ -153,7 +153,7 @@ def _directory(data: bytes, order: str, layout: _Layout, start: int) -> _Tags:
     for entry in range(entries, entries + min(count, 4096) * layout.entry, layout.entry):
         tag, kind, number = struct.unpack_from(f"{order}HH{layout.offset}", data, entry)
         if tag in _TAGS and kind in _FORMS:
-            tags[tag] = _values(data, order, layout, entry, _FORMS[kind], number)
+            tags.setdefault(tag, _values(data, order, layout, entry, _FORMS[kind], number))  # as libtiff does
     return tags
 
 
