@@ -14,6 +14,7 @@ from fastfit.codec import (
     EXTENSIONS,
     FORMATS,
     JPEG_EXIF,
+    JPEG_PROFILE,
     MAX_BYTES,
     ImageInfo,
     encode,
@@ -250,8 +251,8 @@ def _encoded(image: Image, info: ImageInfo, format: str, output: Output) -> tupl
     profile, exif = None, None
     if output.icc == "keep":
         profile = _profile_for(info, image, format)
-        if profile_space(info.icc_profile) == b"CMYK":
-            notes.append("CMYK became RGB without regard to its profile, which is dropped")
+        if info.icc_profile and not profile:
+            notes.append("its colour profile does not describe the result and is dropped")
     if output.metadata == "keep" and info.exif:
         exif = exif_for(info.exif, Size(image.shape[1], image.shape[0]))
         if exif is None or (format == "jpeg" and len(exif) > JPEG_EXIF):
@@ -272,8 +273,11 @@ def _encoded(image: Image, info: ImageInfo, format: str, output: Output) -> tupl
 
 def _profile_for(info: ImageInfo, image: Image, format: str) -> bytes | None:
     """Return the source's profile if it describes what is written: a CMYK profile must not go with RGB."""
+    profile = info.icc_profile
+    if (info.format == "jpeg" and info.channels == 4) or (format == "jpeg" and len(profile or b"") > JPEG_PROFILE):
+        return None
     grey = format != "webp" if image.ndim == 2 else image.shape[2] == 2 and format == "png"
-    return info.icc_profile if profile_space(info.icc_profile) == (b"GRAY" if grey else b"RGB ") else None
+    return profile if profile_space(profile) == (b"GRAY" if grey else b"RGB ") else None
 
 
 def _fill_levels(fill: float | Sequence[float], dtype: np.dtype[np.generic], channels: int) -> tuple[float, ...]:

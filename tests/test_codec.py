@@ -276,7 +276,8 @@ def test_probe_agrees_with_decode_and_pillow(name):
     assert found.size == (image.shape[1], image.shape[0])
     with Image.open(io.BytesIO(data)) as picture:
         assert found.size == ImageOps.exif_transpose(picture).size
-        assert found.format == picture.format.lower()
+        # Pillow tells apart JPEGs that other pictures follow, as telephones write them.
+        assert found.format == picture.format.lower().replace("mpo", "jpeg")
         assert found.icc_profile == picture.info.get("icc_profile")
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from fastfit.errors import CodecError
 from fastfit.types import Image
 
-__all__ = ["profile_space", "to_srgb"]
+__all__ = ["NO_PILLOW", "profile_space", "to_srgb"]
 
+NO_PILLOW = "Pillow with LittleCMS for colour conversion: pip install fastfit[color]"
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
 
@@ -45,8 +46,10 @@ def to_srgb(image: Image, profile: bytes, name: str, *, cmyk: bool = False) -> I
     try:
         import PIL.Image
         from PIL import ImageCms
+
+        srgb = ImageCms.createProfile("sRGB")
     except ImportError as error:
-        raise CodecError(name, "Pillow for colour conversion: pip install fastfit[color]", "none") from error
+        raise CodecError(name, NO_PILLOW, "none") from error
     colours, alpha = (image, None) if image.ndim == 2 or cmyk else _apart(image)
     mode = _MODES[1 if colours.ndim == 2 else colours.shape[2]]
     if profile_space(profile) != _SPACES[mode]:
@@ -55,7 +58,7 @@ def to_srgb(image: Image, profile: bytes, name: str, *, cmyk: bool = False) -> I
     picture = PIL.Image.frombytes("CMYK", size, colours.tobytes()) if cmyk else PIL.Image.fromarray(colours)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        done = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        done = ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError):
         return None
     converted = np.array(done)

@@ -7,11 +7,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastfit.codec.colour import profile_space, to_srgb
+from fastfit.codec.colour import NO_PILLOW, to_srgb
 from fastfit.codec.damage import damage, overheard
 from fastfit.codec.depth import eight_bits
 from fastfit.codec.headers import ImageInfo, count_scans, probe
 from fastfit.codec.headers.gif import is_whole
+from fastfit.codec.headers.jpeg import without_oddities
 from fastfit.codec.headers.tiff import damaged_strip
 from fastfit.codec.opencv import read_opencv
 from fastfit.codec.orient import upright
@@ -30,6 +31,7 @@ in about a nanosecond for a pixel: 4000 in half a megabyte take a minute. libjpe
 MAX_BYTES = (1 << 31) - 1
 """The longest buffer that OpenCV takes."""
 
+_UNUSABLE = "its profile is unusable: taken for sRGB"
 _SCANNED = 12_000_000
 # What OpenCV refuses of these is damaged. Pillow is more lenient: it shows PNGs with wrong checksums.
 _OPENCV_ALONE = frozenset({"jpeg", "png", "webp"})
@@ -175,14 +177,22 @@ class _Reading(NamedTuple):
 
 def _read(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
     """Decode with whoever reads it rightly, turn it upright, and convert its colours."""
-    inks = info.format == "jpeg" and info.channels == 4 and profile_space(info.icc_profile) == b"CMYK"
-    if asked.srgb and inks:
-        if not opens("jpeg"):
-            raise CodecError(asked.name, "Pillow for colour conversion: pip install fastfit[color]", "none")
-        image, info = _by_pillow(data, info, asked, cmyk=True)
-        return _converted(image, info, asked.name, cmyk=True)
+    if asked.srgb and info.format == "jpeg" and info.channels == 4 and info.icc_profile is not None:
+        return _from_inks(data, info, asked)
     image, info = _decoded(data, info, asked)
     return _converted(image, info, asked.name) if asked.srgb else (image, info)
+
+
+def _from_inks(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
+    """Convert CMYK by its profile, which OpenCV, giving RGB, leaves no way to do; or without it, with a note."""
+    if not opens("jpeg"):
+        raise CodecError(asked.name, NO_PILLOW, "none")
+    image, found = _by_pillow(data, info, asked, cmyk=True)
+    converted = to_srgb(image, found.icc_profile or b"", asked.name, cmyk=True)
+    if converted is not None:
+        return converted, replace(found, icc_profile=None)
+    image, info = _decoded(data, info, asked)
+    return image, replace(info, icc_profile=None, notes=(*info.notes, _UNUSABLE))
 
 
 def _decoded(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
@@ -193,12 +203,25 @@ def _decoded(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, Imag
         except CodecError as error:
             refused = error
     if image is not None:
-        return image, replace(info, damage=damage(lines, data))
+        found = damage(lines, data)
+        if lines and not found and info.format == "jpeg":
+            found = _hidden_damage(data, info, asked)
+        return image, replace(info, damage=found)
     if refused is not None and not _is_for_pillow(data, info, lines):
         raise refused
     if refused is not None and not opens(info.format):
         raise CodecError(asked.name, refused.expected, f"{refused.got}; fastfit[formats] reads more") from refused
     return _by_pillow(data, info, asked)
+
+
+def _hidden_damage(data: bytes, info: ImageInfo, asked: _Reading) -> str | None:
+    """Listen to libjpeg again, without the harmless thing that made it say its first word, which is its last."""
+    with _heard(asked.listen) as lines:
+        try:
+            _by_opencv(without_oddities(data), info, asked.name, asked.shrink)
+        except CodecError as error:
+            return error.got
+    return damage(lines, data)
 
 
 def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
@@ -238,7 +261,7 @@ def _by_opencv(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
     return image if info.format == "tiff" else upright(image, info.orientation)
 
 
-def _converted(image: Image, info: ImageInfo, name: str, *, cmyk: bool = False) -> tuple[Image, ImageInfo]:
+def _converted(image: Image, info: ImageInfo, name: str) -> tuple[Image, ImageInfo]:
     """Convert to sRGB by the profile, if there is one."""
     if info.icc_profile is None or image.dtype == np.float32:
         return image, info
@@ -246,11 +269,9 @@ def _converted(image: Image, info: ImageInfo, name: str, *, cmyk: bool = False) 
     if image.dtype == np.uint16:
         image = eight_bits(image)
         notes += ("colours were converted in 8 bits",)
-    converted = to_srgb(image, info.icc_profile, name, cmyk=cmyk)
+    converted = to_srgb(image, info.icc_profile, name)
     if converted is None:
-        if cmyk:
-            raise CodecError(name, "a profile that LittleCMS uses for CMYK", "an unusable one")
-        return image, replace(info, icc_profile=None, notes=(*notes, "its profile is unusable: taken for sRGB"))
+        return image, replace(info, icc_profile=None, notes=(*notes, _UNUSABLE))
     return converted, replace(info, icc_profile=None, notes=notes)
 
 

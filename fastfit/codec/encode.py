@@ -66,9 +66,9 @@ def encode(
     lossless : bool
         Write a WebP without loss; `quality` then does not matter.
     icc_profile : bytes, optional
-        Embedded as it is, whatever it holds; in a JPEG up to 16 MB.
+        Embedded as it is, whatever it holds; one of more than 16 MB is left out of a JPEG.
     exif : bytes, optional
-        A TIFF structure, embedded as it is; in a JPEG up to 65,527 bytes.
+        A TIFF structure, embedded as it is; one of more than 65,527 bytes is left out of a JPEG.
 
     Returns
     -------
@@ -248,7 +248,7 @@ def _in_jpeg(data: bytes, profile: bytes | None, exif: bytes | None) -> bytes:
     # ICC.1:2022, B.4: pieces, at most 255.
     profile = profile or b""
     pieces = [profile[at : at + _JPEG_PIECE] for at in range(0, len(profile), _JPEG_PIECE)]
-    if len(pieces) <= 255:
+    if len(profile) <= JPEG_PROFILE:
         segments += [
             struct.pack(">HH12sBB", 0xFFE2, 16 + len(piece), b"ICC_PROFILE\0", number, len(pieces)) + piece
             for number, piece in enumerate(pieces, 1)
@@ -271,4 +271,6 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 JPEG_EXIF = 65535 - 8
 """The longest Exif block in a JPEG, in bytes."""
 _JPEG_PIECE = 65535 - 16
+JPEG_PROFILE = 255 * _JPEG_PIECE
+"""The longest colour profile in a JPEG, in bytes."""
 _SPLICERS = {"jpeg": _in_jpeg, "png": _in_png}

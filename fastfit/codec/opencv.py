@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from fastfit.codec.depth import by_bands, stretched
 from fastfit.codec.headers import ImageInfo
 from fastfit.codec.headers.bmp import narrow_samples, palette_from_os2
 from fastfit.codec.headers.png import default_image, transparent_level
@@ -47,7 +48,7 @@ def read_opencv(data: bytes, info: ImageInfo, name: str, shrink: int = 1) -> Ima
     if info.format in _MENDERS:
         image = _MENDERS[info.format](image, data, info)
     if info.white is not None and image.dtype != np.float32:
-        image = _stretched(image, info.black, info.white)
+        image = stretched(image, info.black, info.white)
     return np.ascontiguousarray(image)
 
 
@@ -121,12 +122,10 @@ _MENDERS: dict[str, Callable[[Image, bytes, ImageInfo], Image]] = {
 def _straight(image: Image) -> Image:
     """Divide colours by alpha."""
     top = int(np.iinfo(image.dtype).max)
-    alpha = np.maximum(image[..., 3:], 1).astype(np.float32)
-    colours = np.minimum(np.rint(image[..., :3] * np.float32(top) / alpha), top).astype(image.dtype)
-    return np.dstack([colours, image[..., 3]])
 
+    def divide(band: Image) -> Image:
+        alpha = np.maximum(band[..., 3:], 1).astype(np.float32)
+        colours = np.minimum(np.rint(band[..., :3] * np.float32(top) / alpha), top)
+        return np.dstack([colours, band[..., 3]])
 
-def _stretched(image: Image, black: int, white: int) -> Image:
-    top = np.iinfo(image.dtype).max
-    scaled: Image = np.rint((image.astype(np.float32) - np.float32(black)) * np.float32(top / (white - black)))
-    return np.asarray(np.clip(scaled, 0, top), image.dtype)
+    return by_bands(divide, image, image.dtype)

@@ -49,8 +49,34 @@ def count_scans(data: bytes) -> int:
     return scans
 
 
+def without_oddities(data: bytes) -> bytes:
+    """Return a JPEG that decodes to the same picture, without what libjpeg warns of before the first scan.
+
+    It prints its first warning and no other: one about a stray byte hides one about missing pixels. Stray bytes
+    go; an unknown revision of JFIF becomes 1.01; a sequential scan has the parameters it must have.
+    """
+    parts, sequential = [data[:2]], True
+    for marker, start, end in _spans(data):
+        segment = data[start:end]
+        if marker == 0xE0 and segment[4:9] == b"JFIF\0":
+            segment = segment[:9] + b"\1\1" + segment[11:]
+        elif marker in _FRAMES:
+            sequential = marker in _SEQUENTIAL
+        elif marker == _SCAN:
+            spectral = b"\0\x3f\0" if sequential else segment[-3:]
+            segment = segment[:-3] + spectral + data[end:]
+        parts.append(segment)
+    return b"".join(parts)
+
+
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and body of each segment up to that which begins the first scan.
+    """Yield marker and body of each segment up to that which begins the first scan."""
+    for marker, start, end in _spans(data):
+        yield marker, data[start + 4 : end]
+
+
+def _spans(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of each segment up to that which begins the first scan.
 
     Bytes between segments are passed over, as libjpeg does: what it decodes must not have gone unseen here.
     """
@@ -58,7 +84,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     while (found := _MARKER.search(data, at)) and (marker := data[found.end() - 1]) != _END:
         at = found.end()
         length = int.from_bytes(data[at : at + 2], "big")
-        yield marker, data[at + 2 : at + length]
+        yield marker, at - 2, at + length
         if length < 2 or marker == _SCAN:
             return
         at += length
