@@ -236,8 +236,7 @@ def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
 def _by_pillow(data: bytes, info: ImageInfo, asked: _Reading, *, cmyk: bool = False) -> tuple[Image, ImageInfo]:
     with _heard(asked.listen) as lines:
         image, found = read_pillow(data, info, asked.name, max_pixels=asked.max_pixels, cmyk=cmyk)
-    # HEIF alone has a property that crops.
-    if info.size not in (None, found.size) and info.format not in ("heic", "heif"):
+    if info.size not in (None, found.size):
         raise CodecError(asked.name, f"{info.size} pixels as the header says", str(found.size))
     return image, replace(found, damage=damage(lines, data))
 

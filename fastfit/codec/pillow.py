@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def read_pillow(
     except CodecError:
         raise
     except Exception as error:  # Pillow's plug-ins raise whatever their parsing runs into
-        reason = str(error).replace("\n", " ") or type(error).__name__
+        reason = re.sub(r" object at 0x\w+", "", str(error)).replace("\n", " ") or type(error).__name__
         raise CodecError(name, f"a whole {info.format} image", f"{reason} ({len(data)} bytes)") from error
 
 

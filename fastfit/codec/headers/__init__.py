@@ -83,7 +83,7 @@ def probe(data: bytes) -> ImageInfo | None:
     if kind in _READERS:
         try:
             info = _READERS[kind](data)
-        except (struct.error, IndexError, OverflowError, ValueError):
+        except (struct.error, IndexError, OverflowError, ValueError, ZeroDivisionError):
             return info
     if info.size is None or min(info.size) < 1:
         return replace(info, size=None)

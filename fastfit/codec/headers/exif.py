@@ -72,7 +72,7 @@ def exif_for(block: bytes, size: Size) -> bytes | None:
         start = _first_directory(tiff)
         _check_resolutions(tiff, start)
         pointers = [_mend(tiff, entry, size) for entry in _entries(tiff, start)]
-        for pointer in filter(None, pointers):
+        for pointer in list(filter(None, pointers))[:1]:
             for entry in _entries(tiff, pointer):
                 _mend(tiff, entry, size)
         _drop_thumbnail(tiff, start)

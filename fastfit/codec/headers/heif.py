@@ -17,12 +17,15 @@ _ORIENTATIONS: dict[tuple[int, int | None], int] = {
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
 _MOST_ITEMS = 4096
+_ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
+_TO_SAMPLES = (b"trak", b"mdia", b"minf", b"stbl")  # within moov
 
 
 class _Properties(NamedTuple):
     """What the properties of an item say."""
 
     size: Size | None = None
+    cropped: Size | None = None
     depth: int | None = None
     channels: int | None = None
     profile: bytes | None = None
@@ -34,23 +37,27 @@ class _Properties(NamedTuple):
 def read_heif(data: bytes, format: str) -> ImageInfo:
     """Read size, depth, turn, profile and Exif from the meta box; files without one (sequences) tell less."""
     top = dict(_boxes(data))
-    frames = max([1, *_samples(top.get(b"moov", b""))])
+    frames = max([1, *_samples(top.get(b"moov", b""), _TO_SAMPLES)])
     meta = top.get(b"meta")
     if meta is None:
         return ImageInfo(format, frames=frames)
     inner = dict(_boxes(meta[4:]))
     item = _primary(inner.get(b"pitm", b""))
-    found = _properties(dict(_boxes(inner.get(b"iprp", b""))), item)
-    black, white = _range(found, data, inner, item) if format == "avif" else (0, None)
+    boxes = dict(_boxes(inner.get(b"iprp", b"")))
+    found = _properties(boxes, item)
+    alpha = _ALPHA in boxes.get(b"ipco", b"")
+    black, white = _range(found, data, inner, item, alpha=alpha) if format == "avif" else (0, None)
     return ImageInfo(
         format,
-        found.size,
+        # Libavif, and so whoever reads AVIF, does not crop.
+        found.size if format == "avif" else found.cropped or found.size,
         _ORIENTATIONS[found.turns, found.mirror],
         found.profile,
         found.depth,
-        found.channels,
+        found.channels + alpha if found.channels else None,
         white=white,
         black=black,
+        alpha=alpha,
         exif=_exif(data, inner),
         frames=frames,
     )
@@ -68,6 +75,11 @@ def _properties(boxes: dict[bytes, bytes], item: int) -> _Properties:
 
 def _sized(found: _Properties, body: bytes) -> _Properties:
     return found._replace(size=Size(*struct.unpack_from(">II", body, 4)))
+
+
+def _cropped(found: _Properties, body: bytes) -> _Properties:
+    width, per_width, height, per_height = struct.unpack_from(">IIII", body)
+    return found._replace(cropped=Size(width // per_width, height // per_height))
 
 
 def _sampled(found: _Properties, body: bytes) -> _Properties:
@@ -90,6 +102,7 @@ def _coloured(found: _Properties, body: bytes) -> _Properties:
 
 _OF_KIND: dict[bytes, Callable[[_Properties, bytes], _Properties]] = {
     b"ispe": _sized,
+    b"clap": _cropped,
     b"pixi": _sampled,
     b"av1C": _configured,
     b"colr": _coloured,
@@ -98,14 +111,17 @@ _OF_KIND: dict[bytes, Callable[[_Properties, bytes], _Properties]] = {
 }
 
 
-def _range(found: _Properties, data: bytes, meta: dict[bytes, bytes], item: int) -> tuple[int, int | None]:
+def _range(
+    found: _Properties, data: bytes, meta: dict[bytes, bytes], item: int, *, alpha: bool
+) -> tuple[int, int | None]:
     """Return black and white in samples as OpenCV gives them: grey as stored, without regard to its range."""
     depth = found.depth or 8
     full = found.full
-    if found.channels == 1 and full is None:
+    as_stored = found.channels == 1 and not alpha
+    if as_stored and full is None:
         at, length = _extent(meta.get(b"iloc", b""), item)
         full = full_range(data[at : at + min(length, 256)])
-    if found.channels == 1 and full is False:
+    if as_stored and full is False:
         return 16 << depth - 8, 235 << depth - 8
     return 0, (1 << depth) - 1 if depth in (10, 12) else None
 
@@ -122,7 +138,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             size = len(data) - at
         if size < head:
             return
-        yield kind, data[at + head : at + size]
+        yield kind, b"" if kind == b"mdat" else data[at + head : at + size]  # which is most of the file
         at += size
 
 
@@ -150,12 +166,12 @@ def _associated(body: bytes, item: int) -> list[int]:
     return []
 
 
-def _samples(body: bytes) -> Iterator[int]:
+def _samples(body: bytes, path: tuple[bytes, ...]) -> Iterator[int]:
     """Yield the number of samples of each track of a sequence: its frames, among them."""
     for kind, inner in _boxes(body):
-        if kind in (b"trak", b"mdia", b"minf", b"stbl"):
-            yield from _samples(inner)
-        elif kind == b"stsz" and len(inner) >= 12:
+        if path and kind == path[0]:
+            yield from _samples(inner, path[1:])
+        elif not path and kind == b"stsz" and len(inner) >= 12:
             yield int.from_bytes(inner[8:12], "big")
 
 

@@ -2,7 +2,9 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from fastfit.codec.headers.exif import bare, exif_orientation
 from fastfit.codec.headers.info import ImageInfo
@@ -13,57 +15,65 @@ _GREY = 0
 # No profile or Exif block is larger; a bomb may be, and there may be many.
 _MOST_INFLATED = 16 << 20
 _MOST_RAW_PROFILES = 4
-_RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
+_MOST_CHUNKS = 1 << 18  # 2 GiB in the pieces of 8 KiB that libpng writes
+_RAW_PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
+
+
+class _Chunk(NamedTuple):
+    """Type and body of a chunk, but for picture data, and by how many bytes it goes beyond the end of the file."""
+
+    kind: bytes
+    body: bytes
+    beyond: int
 
 
 def read_png(data: bytes) -> ImageInfo:
-    """Read the chunks; they are length, type, body, checksum. eXIf goes before a raw profile."""
+    """Read the chunks; they are length, type, body, checksum."""
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    profile, exif, frames = None, b"", 1
-    raw: list[bytes] = []
-    for kind, body in _chunks(data):
-        if kind == b"iCCP" and profile is None:
-            profile = _inflated(body.partition(b"\0")[2][1:]) or b""
-        elif kind == b"eXIf":
-            exif = bare(body)
-        elif kind == b"acTL" and len(body) == 8:
-            frames = max(1, int.from_bytes(body[:4], "big"))
-        elif kind in (b"tEXt", b"zTXt") and len(raw) < _MOST_RAW_PROFILES:
-            keyword, _, text = body.partition(b"\0")
-            if keyword in _RAW_PROFILES:
-                raw.append(bare(_raw_profile(text if kind == b"tEXt" else _inflated(text[1:]) or b"")))
-    block = exif or next((block for block in raw if block[:2] in (b"II", b"MM")), b"")
+    chunks = list(islice(_chunks(data), _MOST_CHUNKS))
+    first = {chunk.kind: chunk.body for chunk in reversed(chunks)}
+    profile = _inflated(first.get(b"iCCP", b"").partition(b"\0")[2][1:])
+    exif = _exif(chunks, first)
+    frames = int.from_bytes(first.get(b"acTL", b"")[:4], "big")
     return ImageInfo(
         "png",
         Size(width, height),
-        exif_orientation(block),
-        profile or None,
+        exif_orientation(exif),
+        profile,
         depth,
         _CHANNELS.get(colour),
-        exif=block or None,
-        frames=frames,
-        damage=_cut_short(data),
+        exif=exif or None,
+        frames=max(1, frames),
+        damage=_damage(chunks),
     )
 
 
-def _cut_short(data: bytes) -> str | None:
-    """Tell of a chunk that goes beyond the end: libpng would take memory for it before it sees that."""
-    at = 8
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length > len(data):
-            return f"it ends {at + 12 + length - len(data)} bytes before a chunk does"
-        if kind == b"IEND":
+def _exif(chunks: Sequence[_Chunk], first: Mapping[bytes, bytes]) -> bytes:
+    """Return the eXIf chunk or, where there is none, ImageMagick's raw profile."""
+    texts = (
+        chunk for chunk in chunks if chunk.kind in (b"tEXt", b"zTXt") and chunk.body.startswith(_RAW_PROFILES)
+    )
+    raw = (_raw_profile(text) for text in islice(texts, _MOST_RAW_PROFILES))
+    return bare(first.get(b"eXIf", b"")) or next((block for block in raw if block[:2] in (b"II", b"MM")), b"")
+
+
+def _damage(chunks: Sequence[_Chunk]) -> str | None:
+    """Tell of a chunk that goes beyond the end: libpng would take memory for all of it before it sees that."""
+    drawn = False
+    for chunk in chunks:
+        if chunk.beyond > 0:
+            return f"it ends {chunk.beyond} bytes before a chunk does"
+        if chunk.kind == b"IEND" and drawn:  # one before the picture does not end the file for libpng
             return None
-        at += 12 + length
-    return "it ends before its last chunk"
+        drawn = drawn or chunk.kind == b"IDAT"
+    return "it ends before its last chunk" if len(chunks) < _MOST_CHUNKS else "it has too many chunks"
 
 
 def transparent_level(data: bytes) -> int | None:
     """Return the grey level that stands for transparency in a grey PNG, in the file's own range."""
     if data[25] != _GREY:
         return None
-    body = next((body for kind, body in _chunks(data) if kind == b"tRNS"), b"")
+    body = next((chunk.body for chunk in _chunks(data) if chunk.kind == b"tRNS"), b"")
     return int.from_bytes(body, "big") & ((1 << data[24]) - 1) if len(body) == 2 else None
 
 
@@ -80,11 +90,12 @@ def default_image(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: bytes) -> Iterator[_Chunk]:
     at = 8
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        yield kind, data[at + 8 : at + 8 + length] if kind != b"IDAT" else b""
+        body = data[at + 8 : at + 8 + length] if kind not in (b"IDAT", b"fdAT") else b""
+        yield _Chunk(kind, body, at + 12 + length - len(data))
         at += 12 + length
 
 
@@ -98,10 +109,12 @@ def _inflated(packed: bytes) -> bytes | None:
     return inflated if stream.eof and inflated else None
 
 
-def _raw_profile(text: bytes) -> bytes:
+def _raw_profile(chunk: _Chunk) -> bytes:
     """Read ImageMagick's form: a name, a length, and the bytes as hexadecimal digits in lines."""
-    digits = b"".join(text.split()[2:])
+    text = chunk.body.partition(b"\0")[2]
+    if chunk.kind == b"zTXt":
+        text = _inflated(text[1:]) or b""
     try:
-        return bytes.fromhex(digits.decode("ascii"))
+        return bare(bytes.fromhex(b"".join(text.split()[2:]).decode("ascii")))
     except ValueError:
         return b""

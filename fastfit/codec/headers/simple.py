@@ -11,17 +11,16 @@ _SRGB, _GREY = 16, 17  # EnumCS of JPEG 2000
 
 def read_pnm(data: bytes) -> ImageInfo:
     """Netpbm: width, height and, but for bitmaps, the largest sample; comments between."""
-    if data[1:2] in b"7fF":
-        return _read_pam(data) if data[1:2] == b"7" else _read_pfm(data)
-    header = re.match(rb"P([1-6])((?:\s+|#[^\n]*\n)+\d+){2,3}?", data[:4096])
-    numbers = [int(number) for number in re.findall(rb"\d+", re.sub(rb"#[^\n]*", b" ", data[2:4096]))[:3]]
-    if header is None or len(numbers) < 2:
+    kind = data[1:2]
+    if kind in b"7fF":
+        return _read_pam(data) if kind == b"7" else _read_pfm(data)
+    # One replacement and one split: a pattern for blanks and comments between numbers may take for ever.
+    fields = re.sub(rb"#[^\n]*", b" ", data[2:4096]).split(None, 3)
+    bitmap = kind in b"14"
+    numbers = [int(field) for field in fields[: 2 if bitmap else 3]]
+    if len(numbers) < (2 if bitmap else 3):
         return ImageInfo("pnm")
-    bitmap = header[1] in (b"1", b"4")
-    white = None if bitmap or len(numbers) < 3 or numbers[2] in (255, 65535) else numbers[2]
-    return ImageInfo(
-        "pnm", Size(numbers[0], numbers[1]), white=white, channels=3 if header[1] in (b"3", b"6") else 1
-    )
+    return _netpbm(Size(*numbers[:2]), 1 if bitmap else numbers[2], 3 if kind in b"36" else 1)
 
 
 def _read_pam(data: bytes) -> ImageInfo:
@@ -30,12 +29,14 @@ def _read_pam(data: bytes) -> ImageInfo:
     fields = {key: int(value) for key, value in re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d+)", header)}
     if not {b"WIDTH", b"HEIGHT"} <= fields.keys():
         return ImageInfo("pnm")
-    white = fields.get(b"MAXVAL", 255)
+    return _netpbm(Size(fields[b"WIDTH"], fields[b"HEIGHT"]), fields.get(b"MAXVAL", 255), fields.get(b"DEPTH"))
+
+
+def _netpbm(size: Size, white: int, channels: int | None) -> ImageInfo:
+    """Describe samples from 0 to `white`; decoders have spread those of bitmaps."""
+    misread = None if 1 <= white <= 65535 else f"a Netpbm file whose largest sample is {white}"
     return ImageInfo(
-        "pnm",
-        Size(fields[b"WIDTH"], fields[b"HEIGHT"]),
-        white=None if white in (1, 255, 65535) else white,
-        channels=fields.get(b"DEPTH"),
+        "pnm", size, white=None if white in (1, 255, 65535) else white, channels=channels, misread=misread
     )
 
 

@@ -83,22 +83,34 @@ def damaged_strip(data: bytes) -> str | None:
         return None
     starts = tags.get(_STRIPS) or tags.get(_TILES) or ()
     sizes = tags.get(_STRIP_SIZES) or tags.get(_TILE_SIZES) or ()
+    # A strip may hold far more than the picture needs, and many entries may name the same one.
+    left = 4 * _bytes_of_pixels(tags) + _PIECE
     for number, (start, size) in enumerate(zip(starts, sizes, strict=False)):
-        if size and not _inflates(memoryview(data)[start : start + size]):
+        made, whole = _inflated(memoryview(data)[start : start + size], left)
+        left -= made
+        if left <= 0:
+            return None
+        if size and not whole:
             return f"strip or tile {number} does not match its checksum"
     return None
 
 
-def _inflates(packed: memoryview) -> bool:
-    stream = zlib.decompressobj()
+def _bytes_of_pixels(tags: _Tags) -> int:
+    bits = max(tags.get(_BITS) or (1,)) * _first(tags, _SAMPLES, 1)
+    return _first(tags, _WIDTH) * _first(tags, _HEIGHT) * bits // 8
+
+
+def _inflated(packed: memoryview, most: int) -> tuple[int, bool]:
+    """Return how many bytes come out, and whether that is up to the end and as its checksum says."""
+    stream, made = zlib.decompressobj(), 0
     try:
         rest: memoryview | bytes = packed
-        while rest and not stream.eof:
-            stream.decompress(rest, _PIECE)
+        while rest and not stream.eof and made < most:
+            made += len(stream.decompress(rest, _PIECE))
             rest = stream.unconsumed_tail
     except zlib.error:
-        return False
-    return stream.eof
+        return made, False
+    return made, stream.eof
 
 
 def _has_alpha(tags: _Tags) -> bool:
