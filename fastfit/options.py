@@ -9,6 +9,7 @@ from fastfit.codec import (
     MAX_SCANS,
     SUBSAMPLINGS,
     as_compression,
+    as_limit,
     as_quality,
     as_subsampling,
     check_format,
@@ -57,8 +58,10 @@ class Input:
         """Check every option."""
         _check("on_damage", self.on_damage, ON_DAMAGE)
         _check("frames", self.frames, FRAMES)
-        object.__setattr__(self, "max_pixels", _as_limit("max_pixels", self.max_pixels))
-        object.__setattr__(self, "max_scans", _as_limit("max_scans", self.max_scans))
+        set_ = object.__setattr__
+        set_(self, "exact", _as_flag("exact", self.exact))
+        set_(self, "max_pixels", as_limit("max_pixels", self.max_pixels))
+        set_(self, "max_scans", as_limit("max_scans", self.max_scans))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ class Output:
         _check("metadata", self.metadata, METADATA)
         set_ = object.__setattr__
         set_(self, "quality", as_quality(self.quality))
+        set_(self, "progressive", _as_flag("progressive", self.progressive))
+        set_(self, "lossless", _as_flag("lossless", self.lossless))
         set_(self, "subsampling", as_subsampling(self.subsampling))
         set_(self, "compression", as_compression(self.compression))
 
@@ -126,7 +131,8 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise OptionError(name, f"one of {', '.join(allowed)}", describe(value))
 
 
-def _as_limit(name: str, value: Any) -> int | None:
-    if value is not None and not (isinstance(value, int) and value >= 0):
-        raise OptionError(name, "a positive integer, or 0 or None for no limit", describe(value))
-    return int(value) if value else None
+def _as_flag(name: str, value: Any) -> bool:
+    # What says so itself, as np.True_ does, but no number and no word.
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise OptionError(name, "True or False", describe(value))
+    return bool(value)

@@ -1,7 +1,7 @@
 """Bytes to pixels and back: `probe`, `decode`, `encode`."""
 
 from fastfit.codec.colour import profile_space
-from fastfit.codec.decode import MAX_BYTES, MAX_PIXELS, MAX_SCANS, as_bytes, decode
+from fastfit.codec.decode import MAX_BYTES, MAX_PIXELS, MAX_SCANS, as_bytes, as_limit, decode
 from fastfit.codec.depth import from_linear
 from fastfit.codec.encode import (
     EXTENSIONS,
@@ -37,6 +37,7 @@ __all__ = [
     "ImageInfo",
     "as_bytes",
     "as_compression",
+    "as_limit",
     "as_quality",
     "as_subsampling",
     "check_format",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from fastfit.codec.opencv import read_opencv
 from fastfit.codec.orient import upright
 from fastfit.codec.pillow import PLUGINS, opens, read_pillow
 from fastfit.errors import CodecError, OptionError, describe
-from fastfit.types import Image, Size
+from fastfit.types import Image, Size, as_integer
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -88,7 +88,7 @@ def decode(
         Not an image, truncated, damaged so that the decoder notices, too large, of too many scans, or of a kind
         that nothing installed reads; or `srgb` without Pillow.
     OptionError
-        A `shrink` other than 1 for anything but JPEG.
+        A `shrink` other than 1 for anything but JPEG, or a limit that is no integer from 0.
 
     Notes
     -----
@@ -100,14 +100,15 @@ def decode(
     Peak memory is bounded by the pixels let in: see the README.
     """
     data = as_bytes(data, name)
+    max_pixels, max_scans = as_limit("max_pixels", max_pixels), as_limit("max_scans", max_scans)
     info = _header(data, name)
     if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
         allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
         raise OptionError("shrink", allowed, describe(shrink))
-    _check_limits(data, info, name, shrink, max_pixels or None, max_scans or None)
+    _check_limits(data, info, name, shrink, max_pixels, max_scans)
     if info.damage is not None:
         raise CodecError(name, f"a whole {info.format} image", f"{info.damage} ({len(data)} bytes)")
-    image, info = _read(data, info, _Reading(name, shrink, max_pixels or None, srgb, listen))
+    image, info = _read(data, info, _Reading(name, shrink, max_pixels, srgb, listen))
     size = Size(image.shape[1], image.shape[0])
     whole = info.size or size
     if size not in (whole, Size(-(-whole.width // shrink), -(-whole.height // shrink))):
@@ -134,6 +135,24 @@ def as_bytes(data: Buffer, name: str = "data") -> bytes:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise CodecError(name, "bytes, a bytearray or a memoryview", f"a {type(data).__name__}")
     return bytes(data)
+
+
+def as_limit(name: str, value: Any) -> int | None:
+    """Read a limit: a positive integer, or 0 or None for none.
+
+    Raises
+    ------
+    OptionError
+    """
+    if value is None:
+        return None
+    try:
+        limit = as_integer(value)
+    except TypeError:
+        limit = -1
+    if limit < 0:
+        raise OptionError(name, "a positive integer, or 0 or None for no limit", describe(value))
+    return limit or None
 
 
 def _header(data: bytes, name: str) -> ImageInfo:

@@ -86,8 +86,12 @@ def _mended_bmp(image: Image, data: bytes, info: ImageInfo) -> Image:
     bits = narrow_samples(data)
     if bits is None or image.ndim != 3:
         return image
-    planes: list[Image] = [image[..., channel] for channel in range(3)]
-    return np.dstack([plane | (plane >> width) for plane, width in zip(planes, bits, strict=True)])
+    planes: list[Image] = [_SPREAD[width][image[..., channel]] for channel, width in enumerate(bits)]
+    return np.dstack(planes)
+
+
+# Samples of 5 and 6 bits, shifted to the top of 8, to all of 8: rounded down, as in Pillow.
+_SPREAD = {bits: ((np.arange(256) >> 8 - bits) * 255 // ((1 << bits) - 1)).astype(np.uint8) for bits in (5, 6)}
 
 
 def _mended_avif(image: Image, _data: bytes, info: ImageInfo) -> Image:

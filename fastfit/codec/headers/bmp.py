@@ -5,7 +5,8 @@ import struct
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
-_RGB, _BITFIELDS = 0, 3
+_RLE8, _RLE4, _BITFIELDS = 1, 2, 3
+_END_OF_LINE, _END, _MOVE = 0, 1, 2
 _OS2 = 12  # length of the oldest header, which OpenCV takes for grey whatever its palette
 _MASKS_BEHIND = 40  # of this length and above masks lie at the same place, within the header or behind it
 _ALPHA = 56  # the shortest header with a mask for alpha
@@ -19,7 +20,7 @@ def read_bmp(data: bytes) -> ImageInfo:
     if length == _OS2:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
         return ImageInfo("bmp", Size(width, height), bit_depth=min(bits, 8), alpha=False)
-    width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
+    width, height, _, bits, packing = struct.unpack_from("<iiHHI", data, 18)
     masks, alpha = _masks(data, length)
     return ImageInfo(
         "bmp",
@@ -27,7 +28,36 @@ def read_bmp(data: bytes) -> ImageInfo:
         bit_depth=max(narrow) if (narrow := narrow_samples(data)) else min(bits, 8),
         alpha=bits == 32 and bool(alpha),
         misread=_misread(length, bits, masks, alpha),
+        damage=_damaged_runs(data, width, abs(height), packing) if packing in (_RLE8, _RLE4) else None,
     )
+
+
+def _damaged_runs(data: bytes, width: int, height: int, packing: int) -> str | None:
+    """Check that run-length codes stay within the picture and come to their end: decoders do not.
+
+    Pixels that codes leave out on purpose, by moving on, are the format's way to say transparent.
+    """
+    at, x, y = struct.unpack_from("<I", data, 10)[0], 0, 0
+    try:
+        while True:
+            count, value = data[at], data[at + 1]
+            at += 2
+            if count:
+                x += count
+            elif value == _END_OF_LINE:
+                x, y = 0, y + 1
+            elif value == _END:
+                return None
+            elif value == _MOVE:
+                x, y, at = x + data[at], y + data[at + 1], at + 2
+            else:
+                x += value
+                stored = value if packing == _RLE8 else (value + 1) // 2
+                at += stored + stored % 2
+            if x > width or y > height or (y == height and x):
+                return "a run goes beyond its row"
+    except IndexError:
+        return "it ends before its last run"
 
 
 def narrow_samples(data: bytes) -> tuple[int, int, int] | None:

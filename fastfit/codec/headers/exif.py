@@ -10,7 +10,8 @@ _ORIENTATION = 0x0112
 _POINTER = 0x8769  # from IFD0 to the Exif directory
 _SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
 _RESOLUTIONS = (0x011A, 0x011B)
-_RATIONAL = 5
+_LONG, _RATIONAL = 4, 5
+_MOST_SHORT = 65535
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _INTEGERS = {3: "H", 4: "I"}  # a SHORT by the standard; some writers make it a LONG
 
@@ -96,7 +97,12 @@ def _mend(tiff: bytearray, entry: _Entry, size: Size) -> int | None:
     if entry.tag == _ORIENTATION:
         struct.pack_into(entry.form, tiff, entry.at, 1)
     elif entry.tag in _SIZES:
-        struct.pack_into(entry.form, tiff, entry.at, size[_SIZES[entry.tag]])
+        value, order = size[_SIZES[entry.tag]], entry.form[0]
+        if value > _MOST_SHORT:  # the type stands 6 bytes before the value, which has room for either
+            struct.pack_into(f"{order}H", tiff, entry.at - 6, _LONG)
+            struct.pack_into(f"{order}I", tiff, entry.at, value)
+        else:
+            struct.pack_into(entry.form, tiff, entry.at, value)
     elif entry.tag == _POINTER:
         return int(struct.unpack_from(entry.form, tiff, entry.at)[0])
     return None

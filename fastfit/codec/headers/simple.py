@@ -2,10 +2,12 @@
 
 import re
 import struct
+from dataclasses import replace
 
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
+_SPREAD = 255
 _SRGB, _GREY = 16, 17  # EnumCS of JPEG 2000
 
 
@@ -20,7 +22,10 @@ def read_pnm(data: bytes) -> ImageInfo:
     numbers = [int(field) for field in fields[: 2 if bitmap else 3]]
     if len(numbers) < (2 if bitmap else 3):
         return ImageInfo("pnm")
-    return _netpbm(Size(*numbers[:2]), 1 if bitmap else numbers[2], 3 if kind in b"36" else 1)
+    white = _SPREAD if bitmap else numbers[2]
+    if kind in b"23" and 1 <= white <= 255:  # as decimals OpenCV spreads these itself
+        white = _SPREAD
+    return _netpbm(Size(*numbers[:2]), white, 3 if kind in b"36" else 1)
 
 
 def _read_pam(data: bytes) -> ImageInfo:
@@ -29,14 +34,15 @@ def _read_pam(data: bytes) -> ImageInfo:
     fields = {key: int(value) for key, value in re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d+)", header)}
     if not {b"WIDTH", b"HEIGHT"} <= fields.keys():
         return ImageInfo("pnm")
-    return _netpbm(Size(fields[b"WIDTH"], fields[b"HEIGHT"]), fields.get(b"MAXVAL", 255), fields.get(b"DEPTH"))
+    info = _netpbm(Size(fields[b"WIDTH"], fields[b"HEIGHT"]), fields.get(b"MAXVAL", 255), fields.get(b"DEPTH"))
+    return replace(info, misread="a PAM of bits, which come out all 0") if info.white == 1 else info
 
 
 def _netpbm(size: Size, white: int, channels: int | None) -> ImageInfo:
-    """Describe samples from 0 to `white`; decoders have spread those of bitmaps."""
+    """Describe samples from 0 to `white`."""
     misread = None if 1 <= white <= 65535 else f"a Netpbm file whose largest sample is {white}"
     return ImageInfo(
-        "pnm", size, white=None if white in (1, 255, 65535) else white, channels=channels, misread=misread
+        "pnm", size, white=None if white in (_SPREAD, 65535) else white, channels=channels, misread=misread
     )
 
 
