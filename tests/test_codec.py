@@ -24,7 +24,9 @@ ORIENTATIONS = range(1, 9)
 CUTS = (10, 50, 90, 99)
 BROKEN = sorted(path.name for path in DATA.iterdir() if path.name.startswith(("truncated", "corrupt")))
 WHOLE = sorted(
-    path.name for path in DATA.iterdir() if path.suffix in {".jpg", ".png", ".webp"} and path.name not in BROKEN
+    path.name
+    for path in DATA.iterdir()
+    if path.suffix in {".jpg", ".png", ".webp"} and path.name not in BROKEN and not path.name.startswith("invented")
 )
 
 

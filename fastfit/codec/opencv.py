@@ -63,7 +63,9 @@ def _decoded(data: bytes, info: ImageInfo, name: str, shrink: int, flags: int) -
         raise CodecError(name, whole, f"a truncated, damaged or unsupported one ({len(data)} bytes)")
     if image.dtype not in _DTYPES:
         raise CodecError(name, "samples of 8 or 16 bits or float32", str(image.dtype))
-    if info.format != "jpeg" and image.ndim == 3 and image.shape[2] in _SWAPS:
+    # OpenCV takes the samples of a PAM for blue, green, red, which are red, green, blue.
+    ordered = info.format == "jpeg" or data.startswith(b"P7")
+    if not ordered and image.ndim == 3 and image.shape[2] in _SWAPS:
         return cv2.cvtColor(image, _SWAPS[image.shape[2]])
     return image
 

@@ -74,7 +74,7 @@ def read_pillow(
     name : str
         What errors call it.
     max_pixels : int, optional
-        Refuse what claims to be larger before decoding it; Pillow's own limit holds besides.
+        Refuse what claims to be larger before decoding it.
     cmyk : bool
         Return four inks as they are, for colour conversion.
 
@@ -132,9 +132,14 @@ def _opened(data: bytes, format: str) -> "Picture":
     import PIL.Image
 
     plugin = PLUGINS[format]
+    # Not by PIL.Image.open, which has a limit of its own, and warns of half of it.
+    reader: Any
     if isinstance(plugin, str):
-        return PIL.Image.open(io.BytesIO(data), formats=[plugin])
-    reader: Any = getattr(importlib.import_module(plugin[0]), plugin[1])
+        reader, accepts = PIL.Image.OPEN[plugin]
+        if accepts and not accepts(data[:16]):
+            raise ValueError(f"no file of Pillow's {plugin}")
+    else:
+        reader = getattr(importlib.import_module(plugin[0]), plugin[1])
     picture: Picture = reader(io.BytesIO(data))
     return picture
 

@@ -12,6 +12,7 @@ from fastfit.types import Size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _SCAN, _END = 0xDA, 0xD9
+_LEAST_CODES = {0xC0: 2, 0xC1: 2, 0xC2: 1}
 
 # A marker that has a segment, or the end: not a stuffed byte, fill, a restart or the start.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
@@ -20,12 +21,14 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 def read_jpeg(data: bytes) -> ImageInfo:
     """Read the segments up to the first scan. The first Exif block that has an orientation counts."""
     size, depth, channels, orientation, exif, progressive = None, None, None, 1, None, False
+    damage = None
     pieces: dict[int, bytes] = {}
     for marker, body in _segments(data):
         if marker in _FRAMES and size is None:
             depth, height, width, channels = struct.unpack_from(">BHHB", body)
             size = Size(width, height)
             progressive = marker not in _SEQUENTIAL
+            damage = _too_short(len(data), marker, size)
         elif marker == 0xE1 and body.startswith(b"Exif\0\0") and orientation == 1:
             orientation, exif = exif_orientation(body), exif or bare(body)
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
@@ -33,7 +36,26 @@ def read_jpeg(data: bytes) -> ImageInfo:
         elif marker == _SCAN and body:
             progressive = progressive or body[0] != channels
     profile = b"".join(pieces[number] for number in sorted(pieces)) or None
-    return ImageInfo("jpeg", size, orientation, profile, depth, channels, exif=exif, progressive=progressive)
+    return ImageInfo(
+        "jpeg",
+        size,
+        orientation,
+        profile,
+        depth,
+        channels,
+        exif=exif,
+        progressive=progressive,
+        damage=damage,
+    )
+
+
+def _too_short(length: int, frame: int, size: Size) -> str | None:
+    """Tell of a file that has fewer bits than Huffman codes for blocks of 8 by 8: its decoder would make up most.
+
+    Each block takes two codes in a sequential JPEG, for its mean and its end, and one in a progressive one.
+    """
+    blocks = -(-size.width // 8) * -(-size.height // 8)
+    return "it is too short for its size" if 8 * length < _LEAST_CODES.get(frame, 0) * blocks else None
 
 
 def count_scans(data: bytes) -> int:
