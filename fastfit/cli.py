@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except bulk.WorkerError as error:
         print(f"fastfit: {error}; without --overwrite the same command goes on from here", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read our output, `head` say, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (FastfitError, OSError) as error:
         print(f"fastfit: {_printable(str(error))}", file=sys.stderr)
         return 2

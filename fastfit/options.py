@@ -13,6 +13,7 @@ from fastfit.codec import (
     as_quality,
     as_subsampling,
     check_format,
+    check_littlecms,
 )
 from fastfit.errors import OptionError, describe
 
@@ -97,7 +98,7 @@ class Output:
     OptionError
         An option out of its range.
     CodecError
-        A format that this OpenCV does not write.
+        A format that this OpenCV does not write, or ``srgb`` without Pillow.
     """
 
     format: str = "keep"
@@ -116,6 +117,8 @@ class Output:
         if self.format != "keep":
             check_format(self.format)
         _check("icc", self.icc, ICCS)
+        if self.icc == "srgb":
+            check_littlecms("icc")
         _check("color", self.color, COLORS)
         _check("metadata", self.metadata, METADATA)
         set_ = object.__setattr__

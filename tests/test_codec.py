@@ -26,7 +26,7 @@ BROKEN = sorted(path.name for path in DATA.iterdir() if path.name.startswith(("t
 WHOLE = sorted(
     path.name
     for path in DATA.iterdir()
-    if path.suffix in {".jpg", ".png", ".webp"} and path.name not in BROKEN and not path.name.startswith("invented")
+    if path.suffix in {".jpg", ".png", ".webp"} and not path.name.startswith(("truncated", "corrupt", "invented"))
 )
 
 

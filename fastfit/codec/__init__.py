@@ -1,6 +1,6 @@
 """Bytes to pixels and back: `probe`, `decode`, `encode`."""
 
-from fastfit.codec.colour import profile_space
+from fastfit.codec.colour import check_littlecms, profile_space
 from fastfit.codec.decode import MAX_BYTES, MAX_PIXELS, MAX_SCANS, as_bytes, as_limit, decode
 from fastfit.codec.depth import from_linear
 from fastfit.codec.encode import (
@@ -41,6 +41,7 @@ __all__ = [
     "as_quality",
     "as_subsampling",
     "check_format",
+    "check_littlecms",
     "check_size",
     "decode",
     "encode",

@@ -7,9 +7,8 @@ import numpy as np
 from fastfit.errors import CodecError
 from fastfit.types import Image
 
-__all__ = ["NO_PILLOW", "profile_space", "to_srgb"]
+__all__ = ["check_littlecms", "profile_space", "to_srgb"]
 
-NO_PILLOW = "Pillow with LittleCMS for colour conversion: pip install fastfit[color]"
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
 
@@ -17,6 +16,21 @@ _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
 def profile_space(profile: bytes | None) -> bytes:
     """Return the colour space that a profile is for, in 4 bytes: ``RGB``, ``GRAY``, ``CMYK``. ICC.1, 7.2."""
     return profile[16:20] if profile else b""
+
+
+def check_littlecms(name: str) -> None:
+    """Refuse to convert colours where Pillow, or LittleCMS in it, is missing.
+
+    Raises
+    ------
+    CodecError
+    """
+    try:
+        from PIL import ImageCms
+
+        ImageCms.createProfile("sRGB")
+    except ImportError as error:
+        raise CodecError(name, "Pillow with LittleCMS: pip install fastfit[color]", "none") from error
 
 
 def to_srgb(image: Image, profile: bytes, name: str, *, cmyk: bool = False) -> Image | None:
@@ -43,13 +57,10 @@ def to_srgb(image: Image, profile: bytes, name: str, *, cmyk: bool = False) -> I
     CodecError
         Pillow is not installed, or has no LittleCMS.
     """
-    try:
-        import PIL.Image
-        from PIL import ImageCms
+    check_littlecms(name)
+    import PIL.Image
+    from PIL import ImageCms
 
-        srgb = ImageCms.createProfile("sRGB")
-    except ImportError as error:
-        raise CodecError(name, NO_PILLOW, "none") from error
     colours, alpha = (image, None) if image.ndim == 2 or cmyk else _apart(image)
     mode = _MODES[1 if colours.ndim == 2 else colours.shape[2]]
     if profile_space(profile) != _SPACES[mode]:
@@ -58,7 +69,7 @@ def to_srgb(image: Image, profile: bytes, name: str, *, cmyk: bool = False) -> I
     picture = PIL.Image.frombytes("CMYK", size, colours.tobytes()) if cmyk else PIL.Image.fromarray(colours)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        done = ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+        done = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (OSError, ImageCms.PyCMSError):
         return None
     converted = np.array(done)

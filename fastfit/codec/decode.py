@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastfit.codec.colour import NO_PILLOW, to_srgb
+from fastfit.codec.colour import check_littlecms, to_srgb
 from fastfit.codec.damage import damage, overheard
 from fastfit.codec.depth import eight_bits
 from fastfit.codec.headers import ImageInfo, count_scans, probe
@@ -204,8 +204,7 @@ def _read(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageIn
 
 def _from_inks(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
     """Convert CMYK by its profile, which OpenCV, giving RGB, leaves no way to do; or without it, with a note."""
-    if not opens("jpeg"):
-        raise CodecError(asked.name, NO_PILLOW, "none")
+    check_littlecms(asked.name)
     image, found = _by_pillow(data, info, asked, cmyk=True)
     converted = to_srgb(image, found.icc_profile or b"", asked.name, cmyk=True)
     if converted is not None:
