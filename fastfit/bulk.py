@@ -180,7 +180,8 @@ def run(
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    calls = (delayed(_fit_in_worker)(task, spec, reading, output, overwrite) for task in work)
+    folder = Path.cwd()
+    calls = (delayed(_fit_in_worker)(folder, task, spec, reading, output, overwrite) for task in work)
     with parallel_config(backend="loky", inner_max_num_threads=1):
         try:
             with _interrupts_held():
@@ -218,7 +219,9 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _fit_in_worker(task: Task, spec: Fit, input: Input, output: Output, overwrite: bool) -> Outcome:
+def _fit_in_worker(folder: Path, task: Task, spec: Fit, input: Input, output: Output, overwrite: bool) -> Outcome:
+    # Workers outlive a run, and stay in the folder that they began in: names may be relative to another by now.
+    os.chdir(folder)
     # An interrupt from the keyboard goes to all processes; the first one ends the others. Those that joblib begins
     # later, in place of others, have not been kept from it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

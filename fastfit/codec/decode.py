@@ -247,7 +247,7 @@ def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
     if info.format not in PLUGINS or info.format in _OPENCV_ALONE:
         return False
     if info.format == "avif":  # 8 bits OpenCV reads; and it says nothing where it does not know a kind
-        return (info.bit_depth or 8) > 8 and not lines
+        return info.misread is not None or ((info.bit_depth or 8) > 8 and not lines)
     return info.format != "gif" or is_whole(data)
 
 

@@ -96,11 +96,6 @@ def _mended_bmp(image: Image, data: bytes, info: ImageInfo) -> Image:
 _SPREAD = {bits: ((np.arange(256) >> 8 - bits) * 255 // ((1 << bits) - 1)).astype(np.uint8) for bits in (5, 6)}
 
 
-def _mended_avif(image: Image, _data: bytes, info: ImageInfo) -> Image:
-    """Return grey with alpha as such."""
-    return image[..., (0, 3)] if info.channels == 2 and image.ndim == 3 and image.shape[2] == 4 else image
-
-
 def _mended_png(image: Image, data: bytes, info: ImageInfo) -> Image:
     """Return grey with alpha as such, and the one level that is transparent as alpha."""
     if info.channels == 2 and image.ndim == 3:
@@ -124,7 +119,6 @@ def _mended_tiff(image: Image, _data: bytes, info: ImageInfo) -> Image:
 
 
 _MENDERS: dict[str, Callable[[Image, bytes, ImageInfo], Image]] = {
-    "avif": _mended_avif,
     "bmp": _mended_bmp,
     "png": _mended_png,
     "tiff": _mended_tiff,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastfit.codec.depth import stretched
 from fastfit.codec.headers import ImageInfo
 from fastfit.errors import CodecError
 from fastfit.types import Image, Size
@@ -114,6 +115,10 @@ def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk:
     # A decoder of JPEG XL has turned it already, by what the codestream says; Exif does not count there.
     upright = picture if info.format == "jpegxl" else ImageOps.exif_transpose(picture)
     image = _pixels(upright, name, cmyk)
+    if info.format == "jpeg2000" and info.misread is None and info.white is not None and info.white < 255:
+        image = stretched(image, 0, info.white)
+    if info.channels == 2 and image.ndim == 3 and image.shape[2] == 4:
+        image = np.ascontiguousarray(image[..., (0, 3)])
     exif = found.get("exif")
     return image, ImageInfo(
         info.format,

@@ -121,6 +121,9 @@ def _drop_thumbnail(tiff: bytearray, start: int) -> None:
     }
     struct.pack_into("I", tiff, link, 0)
     at, length = fields.get(_THUMBNAIL, len(tiff)), fields.get(_THUMBNAIL_LENGTH, 0)
+    (count,) = struct.unpack_from(f"{order}H", tiff, second)
+    if at < second + 2 + 12 * count + 4:
+        raise struct.error("a thumbnail within the directories")
     shown = max(0, min(length, len(tiff) - at))
     tiff[at : at + shown] = bytes(shown)
 

@@ -57,6 +57,7 @@ def read_heif(data: bytes, format: str) -> ImageInfo:
         found.channels + alpha if found.channels else None,
         white=white,
         black=black,
+        misread="grey AVIF with alpha" if format == "avif" and alpha and found.channels == 1 else None,
         alpha=alpha,
         exif=_exif(data, inner),
         frames=frames,

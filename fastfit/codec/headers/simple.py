@@ -63,13 +63,19 @@ def read_jpeg2000(data: bytes) -> ImageInfo:
     space = re.search(rb"colr\x01..(....)", head, re.DOTALL)
     if space and int.from_bytes(space[1], "big") not in (_SRGB, _GREY):
         misread = "a JPEG 2000 file in a colour space other than sRGB and grey"
+    if data[at + 42] & 0x80:
+        misread = "a JPEG 2000 file with signed samples"
     profile = re.search(rb"colr\x02..", head, re.DOTALL)
+    depth = (data[at + 42] & 0x7F) + 1
+    # OpenCV leaves more than 8 bits where they are. Less it leaves to Pillow, which shifts them to the top of 8.
+    white = ((1 << depth) - 1) << max(0, 8 - depth)
     return ImageInfo(
         "jpeg2000",
         Size(right - left, bottom - top),
         icc_profile=_sized(head[profile.end() :]) if profile else None,
-        bit_depth=(data[at + 42] & 0x7F) + 1,
+        bit_depth=depth,
         channels=int.from_bytes(data[at + 40 : at + 42], "big"),
+        white=None if white in (255, 65535) else white,
         misread=misread,
     )
 
@@ -87,5 +93,8 @@ def read_hdr(data: bytes) -> ImageInfo:
 
 
 def read_sunraster(data: bytes) -> ImageInfo:
-    """Sun raster: width and height behind the signature."""
-    return ImageInfo("sunraster", Size(*struct.unpack_from(">II", data, 4)))
+    """Sun raster: what stands behind the signature."""
+    width, height, depth, _, kind, _, map_length = struct.unpack_from(">IIIIIII", data, 4)
+    black = depth in (1, 8) and not map_length and kind in (0, 1)
+    misread = "a Sun raster of grey without a map, which comes out all 0" if black else None
+    return ImageInfo("sunraster", Size(width, height), misread=misread)

@@ -48,6 +48,8 @@ def read_tiff(data: bytes) -> ImageInfo:
     # Up to 8 bits libtiff makes pixels of whatever it is, with alpha multiplied in and black at 0; beyond them
     # OpenCV reads the strips itself, as they are.
     raw = bits > 8
+    # Shifted to the top of 16.
+    top = ((1 << bits) - 1) << max(0, 16 - bits) if raw else 255
     white_is_zero = raw and _first(tags, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
     return ImageInfo(
         "tiff",
@@ -56,8 +58,8 @@ def read_tiff(data: bytes) -> ImageInfo:
         bytes(tags.get(_PROFILE, ())) or None,
         bits,
         _first(tags, _SAMPLES, 1),
-        white=0 if white_is_zero else None,
-        black=(1 << bits) - 1 if white_is_zero else 0,
+        white=0 if white_is_zero else None if top in (255, 65535) else top,
+        black=top if white_is_zero else 0,
         alpha=alpha,
         premultiplied=alpha and (not raw or _first(tags, _EXTRA) == _PREMULTIPLIED),
         frames=pages,
