@@ -35,6 +35,8 @@ _UNUSABLE = "its profile is unusable: taken for sRGB"
 _SCANNED = 12_000_000
 # What OpenCV refuses of these is damaged. Pillow is more lenient: it shows PNGs with wrong checksums.
 _OPENCV_ALONE = frozenset({"jpeg", "png", "webp"})
+# Pillow's plug-ins make the pixels of these before they tell the size.
+_DECODED_WHEN_OPENED = frozenset({"ico", "jpegxl"})
 # Bytes of samples follow the header as they are: no header can claim more than is there.
 _PLAIN = frozenset({"pnm"})
 
@@ -108,6 +110,8 @@ def decode(
     _check_limits(data, info, name, shrink, max_pixels, max_scans)
     if info.damage is not None:
         raise CodecError(name, f"a whole {info.format} image", f"{info.damage} ({len(data)} bytes)")
+    if info.unread is not None:
+        raise CodecError(name, f"a {info.format} image that a decoder here reads rightly", info.unread)
     image, info = _read(data, info, _Reading(name, shrink, max_pixels, srgb, listen))
     size = Size(image.shape[1], image.shape[0])
     whole = info.size or size
@@ -245,6 +249,8 @@ def _hidden_damage(data: bytes, info: ImageInfo, asked: _Reading) -> str | None:
 def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
     """Tell whether what OpenCV refused may be whole: Pillow is lenient, and makes up what is missing."""
     if info.format not in PLUGINS or info.format in _OPENCV_ALONE:
+        return False
+    if info.format in _DECODED_WHEN_OPENED and info.size is None:  # too late for a limit
         return False
     if info.format == "avif":  # 8 bits OpenCV reads; and it says nothing where it does not know a kind
         return info.misread is not None or ((info.bit_depth or 8) > 8 and not lines)

@@ -75,7 +75,8 @@ def read_pillow(
     name : str
         What errors call it.
     max_pixels : int, optional
-        Refuse what claims to be larger before decoding it.
+        Refuse what claims to be larger before decoding it. Some plug-ins, as TIFF's, know a limit of their own
+        besides.
     cmyk : bool
         Return four inks as they are, for colour conversion.
 
@@ -109,7 +110,8 @@ def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk:
     pixels = picture.width * picture.height
     if max_pixels is not None and pixels > max_pixels:
         raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({Size(*picture.size)})")
-    frames = max(info.frames, int(getattr(picture, "n_frames", 1)))
+    # A PSD is a picture of its layers, not one of several.
+    frames = info.frames if info.format == "psd" else max(info.frames, int(getattr(picture, "n_frames", 1)))
     picture.load()
     found = dict(picture.info)
     # A decoder of JPEG XL has turned it already, by what the codestream says; Exif does not count there.

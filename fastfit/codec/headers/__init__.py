@@ -12,7 +12,7 @@ from fastfit.codec.headers.info import ImageInfo
 from fastfit.codec.headers.jpeg import count_scans, read_jpeg
 from fastfit.codec.headers.jpegxl import read_jpegxl
 from fastfit.codec.headers.png import read_png
-from fastfit.codec.headers.simple import read_hdr, read_jpeg2000, read_pnm, read_sunraster
+from fastfit.codec.headers.simple import read_hdr, read_ico, read_jpeg2000, read_pnm, read_sunraster
 from fastfit.codec.headers.tiff import read_tiff
 from fastfit.codec.headers.webp import read_webp
 from fastfit.types import Size
@@ -59,6 +59,7 @@ _READERS: dict[str, Callable[[bytes], ImageInfo]] = {
     "jpeg2000": read_jpeg2000,
     "jpegxl": read_jpegxl,
     "hdr": read_hdr,
+    "ico": read_ico,
     "sunraster": read_sunraster,
 }
 

@@ -38,7 +38,9 @@ class ImageInfo:
     progressive: bool = False
     """Whether a JPEG comes in several scans. Its decoder holds such a picture as a whole, at full scale."""
     misread: str | None = None
-    """What OpenCV would get wrong about it, and so does not read."""
+    """What OpenCV would get wrong about it, and so does not read; Pillow may."""
+    unread: str | None = None
+    """What nobody reads rightly about it, so that it is refused."""
     damage: str | None = None
     """What is damaged about the picture: what checksums say, and, where `decode` listens, the decoder."""
     notes: tuple[str, ...] = ()

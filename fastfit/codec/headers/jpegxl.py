@@ -32,10 +32,14 @@ def _codestream(data: bytes) -> bytes:
     at = 0
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+            head = 16
         if kind in (b"jxlc", b"jxlp"):
-            start = at + (16 if size == 1 else 8) + (4 if kind == b"jxlp" else 0)
+            start = at + head + (4 if kind == b"jxlp" else 0)
             return data[start : start + 64]
-        if size < 8:
+        if size < head:
             break
         at += size
     return b""

@@ -86,6 +86,19 @@ def _sized(data: bytes) -> bytes | None:
     return data[:length] if 128 <= length <= len(data) else None
 
 
+def read_ico(data: bytes) -> ImageInfo:
+    """ICO: the largest of its pictures, which may be a PNG that knows better how large it is."""
+    (count,) = struct.unpack_from("<H", data, 4)
+    sizes = []
+    for entry in range(6, 6 + 16 * count, 16):
+        width, height, at = struct.unpack_from("<BB10xI", data, entry)
+        sizes.append(((width or 256) * (height or 256), -entry, at, Size(width or 256, height or 256)))
+    _, _, at, size = max(sizes)
+    if data.startswith(b"\x89PNG", at):
+        size = Size(*struct.unpack_from(">II", data, at + 16))
+    return ImageInfo("ico", size)
+
+
 def read_hdr(data: bytes) -> ImageInfo:
     """Radiance: the resolution behind the empty line, in the usual order of axes."""
     found = re.search(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n", data[:8192])

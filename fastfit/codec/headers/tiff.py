@@ -64,6 +64,7 @@ def read_tiff(data: bytes) -> ImageInfo:
         premultiplied=alpha and (not raw or _first(tags, _EXTRA) == _PREMULTIPLIED),
         frames=pages,
         misread=_misread(tags),
+        unread=_unread(tags),
     )
 
 
@@ -129,6 +130,13 @@ def _misread(tags: _Tags) -> str | None:
         return f"a TIFF with a palette for {bits} bits"
     if samples == 2:
         return "a TIFF of grey with a second sample"
+    return None
+
+
+def _unread(tags: _Tags) -> str | None:
+    """Tell what OpenCV makes of memory that nobody wrote, and Pillow of other samples than there are."""
+    bits, samples = _first(tags, _BITS, 1), _first(tags, _SAMPLES, 1)
+    photometric = _first(tags, _PHOTOMETRIC, 1)
     if bits > 8 and samples > 1 and _first(tags, _PLANAR, 1) != 1:
         return f"a TIFF of {bits} bits in planes"
     if bits > 8 and ((photometric == _RGB and samples < 3) or len(tags[_BITS]) not in (1, samples)):
