@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import cv2
 
+from fastfit.codec.headers.jpeg import end_of_image
+
 # libjpeg's warnings (jerror.h) after which pixels are invented. The others tell of bytes that do not matter: an
 # unknown JFIF revision, odd scan parameters.
 _JPEG = "premature end|bad Huffman code|bad arithmetic code|instead of RST|Inconsistent progression"
@@ -23,10 +25,11 @@ _DAMAGE = re.compile("|".join((_JPEG, _TIFF, _PILLOW)), re.IGNORECASE)
 _STAMP = re.compile(r"^\[\s*\w+:\d+@[\d.]+\]\s*")
 """Severity, thread and time, which OpenCV puts before its lines: other ones in each run."""
 
-# Bytes before a marker that no code used: hardware leaves a word or so, some cameras pad. More than that, and not
-# all the same, were pixels.
+# Bytes before a marker that no code used: hardware leaves up to a word, some cameras pad. More than that, and not
+# all the same, were pixels: of photographs with 64 random bytes in the middle, some end with as few as 8 to 26.
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
-_MOST_LEFT_OVER = 32
+_MOST_LEFT_OVER = 7
+_END = b"\xff\xd9"
 
 
 @contextmanager
@@ -64,5 +67,9 @@ def _pixels_left_over(line: str, data: bytes) -> bool:
     found = _LEFT_OVER.search(line)
     if not found or int(found[1]) <= _MOST_LEFT_OVER:
         return False
-    at = data.rfind(b"\xff" + bytes.fromhex(found[2]))
-    return len(set(data[max(0, at - int(found[1])) : at])) > 1
+    count, marker = int(found[1]), b"\xff" + bytes.fromhex(found[2])
+    if marker == _END:
+        places = [end_of_image(data)]
+    else:
+        places = [match.start() for match in re.finditer(re.escape(marker), data)]
+    return any(len(set(data[max(0, at - count) : at])) > 1 for at in places)

@@ -1,5 +1,6 @@
 """Bytes to pixels: what is let in, who decodes it, and which way is up."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,8 +38,6 @@ _SCANNED = 12_000_000
 _OPENCV_ALONE = frozenset({"jpeg", "png", "webp"})
 # Pillow's plug-ins make the pixels of these before they tell the size.
 _DECODED_WHEN_OPENED = frozenset({"ico", "jpegxl"})
-# Bytes of samples follow the header as they are: no header can claim more than is there.
-_PLAIN = frozenset({"pnm"})
 
 
 def decode(
@@ -258,11 +257,23 @@ def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
 
 
 def _by_pillow(data: bytes, info: ImageInfo, asked: _Reading, *, cmyk: bool = False) -> tuple[Image, ImageInfo]:
-    with _heard(asked.listen) as lines:
+    with _heard(asked.listen) as lines, _warned(asked.listen) as warned:
         image, found = read_pillow(data, info, asked.name, max_pixels=asked.max_pixels, cmyk=cmyk)
+    lines += [str(warning.message) for warning in warned]
     if info.size not in (None, found.size):
         raise CodecError(asked.name, f"{info.size} pixels as the header says", str(found.size))
     return image, replace(found, damage=damage(lines, data))
+
+
+@contextmanager
+def _warned(listen: bool) -> Iterator[list[warnings.WarningMessage]]:
+    """Collect what Python code warns of, whatever the filters are and however often it has been said before."""
+    if not listen:
+        yield []
+        return
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield warned
 
 
 @contextmanager
@@ -277,7 +288,7 @@ def _heard(listen: bool) -> Iterator[list[str]]:
 def _by_opencv(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:
     if info.misread is not None:
         raise CodecError(name, "an image that OpenCV reads rightly", info.misread)
-    if info.size is None and info.format not in _PLAIN:
+    if info.size is None:
         raise CodecError(name, f"a {info.format} header that says how large the image is", "none")
     image = read_opencv(data, info, name, shrink)
     # OpenCV has turned TIFF, whatever the flags.

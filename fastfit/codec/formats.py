@@ -27,7 +27,6 @@ EXTENSIONS_READ: dict[str, tuple[str, ...]] = {
     "dds": (".dds",),
     "exr": (".exr",),
     "fli": (".fli", ".flc"),
-    "icns": (".icns",),
     "ico": (".ico",),
     "psd": (".psd",),
     "qoi": (".qoi",),

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastfit.codec.depth import stretched
 from fastfit.codec.headers import ImageInfo
+from fastfit.codec.orient import upright
 from fastfit.errors import CodecError
 from fastfit.types import Image, Size
 
@@ -27,7 +28,6 @@ PLUGINS: dict[str, str | tuple[str, str]] = {
     "gif": "GIF",
     "heic": ("pillow_heif", "HeifImageFile"),
     "heif": ("pillow_heif", "HeifImageFile"),
-    "icns": "ICNS",
     "ico": "ICO",
     "jpeg": "JPEG",
     "jpeg2000": "JPEG2000",
@@ -102,7 +102,7 @@ def read_pillow(
 
 
 def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk: bool) -> tuple[Image, ImageInfo]:
-    from PIL import ImageFile, ImageOps
+    from PIL import ImageFile
 
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise CodecError(name, "PIL.ImageFile.LOAD_TRUNCATED_IMAGES to be False", "True, which hides damage")
@@ -114,9 +114,9 @@ def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk:
     frames = info.frames if info.format == "psd" else max(info.frames, int(getattr(picture, "n_frames", 1)))
     picture.load()
     found = dict(picture.info)
-    # A decoder of JPEG XL has turned it already, by what the codestream says; Exif does not count there.
-    upright = picture if info.format == "jpegxl" else ImageOps.exif_transpose(picture)
-    image = _pixels(upright, name, cmyk)
+    image = _pixels(picture, name, cmyk)
+    if info.format in ("avif", "jpeg"):  # all others have been turned, by what counts in their format
+        image = upright(image, info.orientation)
     if info.format == "jpeg2000" and info.misread is None and info.white is not None and info.white < 255:
         image = stretched(image, 0, info.white)
     if info.channels == 2 and image.ndim == 3 and image.shape[2] == 4:
@@ -124,7 +124,7 @@ def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk:
     exif = found.get("exif")
     return image, ImageInfo(
         info.format,
-        Size(*upright.size),
+        Size(image.shape[1], image.shape[0]),
         info.orientation,
         found.get("icc_profile") or info.icc_profile,
         info.bit_depth or 8 * image.itemsize,

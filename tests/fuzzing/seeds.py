@@ -215,7 +215,6 @@ def _others():
         "sgi": saved(colour, "sgi"),
         "dds": saved(colour, "dds"),
         "ico": saved(colour, "ico", sizes=[(32, 32), (16, 16)]),
-        "icns": saved(scene(32, 32, 4), "icns"),
         "qoi": saved(colour, "qoi"),
         "avif": saved(colour, "avif", speed=10),
         "avif alpha": saved(scene(61, 43, 4), "avif", speed=10, exif=_exif()),

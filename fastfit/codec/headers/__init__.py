@@ -37,7 +37,6 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     *((0, b"P" + kind, "pnm") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"f", b"F")),
     (0, b"8BPS", "psd"),
     (0, b"\0\0\1\0", "ico"),
-    (0, b"icns", "icns"),
     (0, b"DDS ", "dds"),
     (0, b"qoif", "qoi"),
     (0, b"\x01\xda", "sgi"),

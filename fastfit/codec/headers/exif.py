@@ -1,5 +1,6 @@
 """Exif blocks: reading the one field that changes the picture, and mending those that would be wrong after it."""
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from fastfit.types import Size
 
 _ORIENTATION = 0x0112
+_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _POINTER = 0x8769  # from IFD0 to the Exif directory
 _SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
 _RESOLUTIONS = (0x011A, 0x011B)
@@ -24,33 +26,41 @@ class _Entry(NamedTuple):
     form: str
 
 
-def exif_orientation(block: bytes) -> int:
-    r"""Read the orientation from an Exif block.
+def exif_orientation(block: bytes, xmp: bytes = b"") -> int:
+    r"""Read the orientation from an Exif block or, where it has none, as Pillow does, from XMP.
 
     Parameters
     ----------
     block : bytes
         A TIFF structure, with or without ``Exif\0\0`` before it.
+    xmp : bytes
+        An XMP packet.
 
     Returns
     -------
     int
-        1 to 8; 1, upright, where the block has none or is damaged.
+        1 to 8; 1, upright, where neither has one, or a wrong one.
 
     Notes
     -----
     TIFF 6.0, section 2: byte order, offset of the first directory, entries of 12 bytes. Only that directory, IFD0,
     describes the main image.
     """
-    tiff = bare(block)
+    value = _stored_orientation(bare(block))
+    if value is None:
+        found = _XMP.search(xmp)
+        value = int(found[1]) if found else 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _stored_orientation(tiff: bytes) -> int | None:
     try:
         for entry in _entries(tiff, _first_directory(tiff)):
             if entry.tag == _ORIENTATION:
-                (value,) = struct.unpack_from(entry.form, tiff, entry.at)
-                return value if 1 <= value <= 8 else 1
+                return int(struct.unpack_from(entry.form, tiff, entry.at)[0])
     except struct.error:
-        return 1
-    return 1
+        return None
+    return None
 
 
 def bare(block: bytes) -> bytes:

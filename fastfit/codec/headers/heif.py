@@ -17,6 +17,7 @@ _ORIENTATIONS: dict[tuple[int, int | None], int] = {
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
 _MOST_ITEMS = 4096
+_BLOCK = 64
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
 _TO_SAMPLES = (b"trak", b"mdia", b"minf", b"stbl")  # within moov
 
@@ -80,7 +81,10 @@ def _sized(found: _Properties, body: bytes) -> _Properties:
 
 def _cropped(found: _Properties, body: bytes) -> _Properties:
     width, per_width, height, per_height = struct.unpack_from(">IIII", body)
-    return found._replace(cropped=Size(width // per_width, height // per_height))
+    cropped = Size(width // per_width, height // per_height)
+    # To what the picture's blocks have too much. A smaller part would let through what is too large to decode.
+    near = found.size and all(0 <= whole - part < _BLOCK for whole, part in zip(found.size, cropped, strict=True))
+    return found._replace(cropped=cropped) if near else found
 
 
 def _sampled(found: _Properties, body: bytes) -> _Properties:

@@ -12,6 +12,8 @@ from fastfit.types import Size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _SCAN, _END = 0xDA, 0xD9
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_MOST_SEGMENTS = 1 << 16
 _LEAST_CODES = {0xC0: 2, 0xC1: 2, 0xC2: 1}
 
 # A marker that has a segment, or the end: not a stuffed byte, fill, a restart or the start.
@@ -21,7 +23,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 def read_jpeg(data: bytes) -> ImageInfo:
     """Read the segments up to the first scan. The first Exif block that has an orientation counts."""
     size, depth, channels, orientation, exif, progressive = None, None, None, 1, None, False
-    damage = None
+    damage, xmp = None, b""
     pieces: dict[int, bytes] = {}
     for marker, body in _segments(data):
         if marker in _FRAMES and size is None:
@@ -31,6 +33,8 @@ def read_jpeg(data: bytes) -> ImageInfo:
             damage = _too_short(len(data), marker, size)
         elif marker == 0xE1 and body.startswith(b"Exif\0\0") and orientation == 1:
             orientation, exif = exif_orientation(body), exif or bare(body)
+        elif marker == 0xE1 and body.startswith(_XMP):
+            xmp = body
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             pieces[body[12]] = body[14:]
         elif marker == _SCAN and body:
@@ -39,7 +43,7 @@ def read_jpeg(data: bytes) -> ImageInfo:
     return ImageInfo(
         "jpeg",
         size,
-        orientation,
+        orientation if orientation > 1 else exif_orientation(exif or b"", xmp),
         profile,
         depth,
         channels,
@@ -63,12 +67,23 @@ def count_scans(data: bytes) -> int:
 
     A decoder goes over the whole picture in each; a baseline JPEG has up to 4, a progressive one some ten.
     """
-    scans, at = 0, 2
-    while (found := _MARKER.search(data, at)) and data[found.start() + 1] != _END:
-        at = found.end()
-        scans += data[at - 1] == _SCAN
+    return sum(marker == _SCAN for marker, _ in _markers(data))
+
+
+def end_of_image(data: bytes) -> int:
+    """Return where the marker is that ends the first image; what follows it are other pictures, or nothing."""
+    return next((at for marker, at in _markers(data) if marker == _END), len(data))
+
+
+def _markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each marker that has a segment, and its offset, up to the end of the first image."""
+    at, left = 2, _MOST_SEGMENTS
+    while left and (found := _MARKER.search(data, at)):
+        at, left = found.end(), left - 1
+        yield data[at - 1], at - 2
+        if data[at - 1] == _END:
+            return
         at += int.from_bytes(data[at : at + 2], "big")
-    return scans
 
 
 def without_oddities(data: bytes) -> bytes:
@@ -102,9 +117,9 @@ def _spans(data: bytes) -> Iterator[tuple[int, int, int]]:
 
     Bytes between segments are passed over, as libjpeg does: what it decodes must not have gone unseen here.
     """
-    at = 2
-    while (found := _MARKER.search(data, at)) and (marker := data[found.end() - 1]) != _END:
-        at = found.end()
+    at, left = 2, _MOST_SEGMENTS
+    while left and (found := _MARKER.search(data, at)) and (marker := data[found.end() - 1]) != _END:
+        at, left = found.end(), left - 1
         length = int.from_bytes(data[at : at + 2], "big")
         yield marker, at - 2, at + length
         if length < 2 or marker == _SCAN:

@@ -12,6 +12,7 @@ from fastfit.types import Size
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _GREY = 0
+_XMP = b"XML:com.adobe.xmp\0\0"
 # No profile or Exif block is larger; a bomb may be, and there may be many.
 _MOST_INFLATED = 16 << 20
 _MOST_RAW_PROFILES = 4
@@ -38,7 +39,7 @@ def read_png(data: bytes) -> ImageInfo:
     return ImageInfo(
         "png",
         Size(width, height),
-        exif_orientation(exif),
+        exif_orientation(exif, _xmp(chunks)),
         profile,
         depth,
         _CHANNELS.get(colour),
@@ -55,6 +56,11 @@ def _exif(chunks: Sequence[_Chunk], first: Mapping[bytes, bytes]) -> bytes:
     )
     raw = (_raw_profile(text) for text in islice(texts, _MOST_RAW_PROFILES))
     return bare(first.get(b"eXIf", b"")) or next((block for block in raw if block[:2] in (b"II", b"MM")), b"")
+
+
+def _xmp(chunks: Sequence[_Chunk]) -> bytes:
+    """Return an XMP packet that is not compressed."""
+    return next((chunk.body for chunk in chunks if chunk.kind == b"iTXt" and chunk.body.startswith(_XMP)), b"")
 
 
 def _damage(chunks: Sequence[_Chunk]) -> str | None:

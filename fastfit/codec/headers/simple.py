@@ -8,6 +8,8 @@ from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
 _SPREAD = 255
+# Blanks and comments, then a number. They are told apart by one byte, and kept: no pattern here may try twice.
+_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*+(\d+)")
 _SRGB, _GREY = 16, 17  # EnumCS of JPEG 2000
 
 
@@ -16,12 +18,15 @@ def read_pnm(data: bytes) -> ImageInfo:
     kind = data[1:2]
     if kind in b"7fF":
         return _read_pam(data) if kind == b"7" else _read_pfm(data)
-    # One replacement and one split: a pattern for blanks and comments between numbers may take for ever.
-    fields = re.sub(rb"#[^\n]*", b" ", data[2:4096]).split(None, 3)
     bitmap = kind in b"14"
-    numbers = [int(field) for field in fields[: 2 if bitmap else 3]]
-    if len(numbers) < (2 if bitmap else 3):
-        return ImageInfo("pnm")
+    numbers: list[int] = []
+    at = 2
+    while len(numbers) < (2 if bitmap else 3):
+        found = _NUMBER.match(data, at)
+        if found is None:
+            return ImageInfo("pnm")
+        numbers.append(int(found[1]))
+        at = found.end()
     white = _SPREAD if bitmap else numbers[2]
     if kind in b"23" and 1 <= white <= 255:  # as decimals OpenCV spreads these itself
         white = _SPREAD
@@ -87,16 +92,19 @@ def _sized(data: bytes) -> bytes | None:
 
 
 def read_ico(data: bytes) -> ImageInfo:
-    """ICO: the largest of its pictures, which may be a PNG that knows better how large it is."""
+    """ICO: the largest of its pictures and, of those, the one of least depth, as Pillow takes it."""
     (count,) = struct.unpack_from("<H", data, 4)
-    sizes = []
+    entries = []
     for entry in range(6, 6 + 16 * count, 16):
-        width, height, at = struct.unpack_from("<BB10xI", data, entry)
-        sizes.append(((width or 256) * (height or 256), -entry, at, Size(width or 256, height or 256)))
-    _, _, at, size = max(sizes)
+        width, height, colours, depth, at = struct.unpack_from("<BBBxxxH4xI", data, entry)
+        depth = depth or (colours - 1).bit_length() or 256
+        entries.append((-(width or 256) * (height or 256), depth, entry, at))
+    at = min(entries)[3]
+    # The directory may claim what it likes: the picture's own header counts.
     if data.startswith(b"\x89PNG", at):
-        size = Size(*struct.unpack_from(">II", data, at + 16))
-    return ImageInfo("ico", size)
+        return ImageInfo("ico", Size(*struct.unpack_from(">II", data, at + 16)))
+    width, height = struct.unpack_from("<ii", data, at + 4)
+    return ImageInfo("ico", Size(width, height // 2))
 
 
 def read_hdr(data: bytes) -> ImageInfo:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fastfit.codec.headers.info import ImageInfo
@@ -11,18 +11,19 @@ from fastfit.types import Size
 _FORMS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258, 259, 262, 274
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
-_SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 277, 284, 338, 339, 34675
+_SAMPLES, _PLANAR, _COLOURS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 277, 284, 320, 338, 339, 34675
 _TAGS = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES}
-    | {_SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _PROFILE}
+    | {_SAMPLES, _PLANAR, _COLOURS, _EXTRA, _SAMPLE_FORMAT, _PROFILE}
 )
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
 _DEFLATED = (8, 32946)
 _PREMULTIPLIED, _STRAIGHT = 1, 2  # ExtraSamples; 0 is no alpha
 _MOST_PAGES = 65535
+_MOST_VALUES = 1 << 20
 _PIECE = 1 << 20
 
-_Tags = Mapping[int, tuple[int, ...]]
+_Tags = Mapping[int, Sequence[int]]
 
 
 class _Layout(NamedTuple):
@@ -65,7 +66,22 @@ def read_tiff(data: bytes) -> ImageInfo:
         frames=pages,
         misread=_misread(tags),
         unread=_unread(tags),
+        damage=_cut_short(tags, len(data)),
     )
+
+
+def _cut_short(tags: _Tags, length: int) -> str | None:
+    """Tell of colours or pixels that lie beyond the end, where the directory stands before them."""
+    if _first(tags, _PHOTOMETRIC, 1) == _PALETTE and _COLOURS in tags and not tags[_COLOURS]:
+        return "its colours lie beyond its end"
+    strips = zip(*_strips(tags), strict=False)
+    beyond = next((number for number, (start, size) in enumerate(strips) if start + size > length), None)
+    return None if beyond is None else f"its strip or tile {beyond} goes beyond its end"
+
+
+def _strips(tags: _Tags) -> tuple[Sequence[int], Sequence[int]]:
+    """Return offsets and lengths of strips or tiles."""
+    return tags.get(_STRIPS) or tags.get(_TILES) or (), tags.get(_STRIP_SIZES) or tags.get(_TILE_SIZES) or ()
 
 
 def damaged_strip(data: bytes) -> str | None:
@@ -84,11 +100,9 @@ def damaged_strip(data: bytes) -> str | None:
         return "its directory goes beyond its end"
     if _first(tags, _COMPRESSION) not in _DEFLATED:
         return None
-    starts = tags.get(_STRIPS) or tags.get(_TILES) or ()
-    sizes = tags.get(_STRIP_SIZES) or tags.get(_TILE_SIZES) or ()
     # A strip may hold far more than the picture needs, and many entries may name the same one.
     left = 4 * _bytes_of_pixels(tags) + _PIECE
-    for number, (start, size) in enumerate(zip(starts, sizes, strict=False)):
+    for number, (start, size) in enumerate(zip(*_strips(tags), strict=False)):
         made, whole = _inflated(memoryview(data)[start : start + size], left)
         left -= made
         if left <= 0:
@@ -170,22 +184,24 @@ def _directories(data: bytes, order: str, layout: _Layout, start: int) -> Iterat
 
 def _directory(data: bytes, order: str, layout: _Layout, start: int) -> _Tags:
     (count,) = struct.unpack_from(order + layout.counter, data, start)
-    tags: dict[int, tuple[int, ...]] = {}
+    tags: dict[int, Sequence[int]] = {}
     entries = start + struct.calcsize("<" + layout.counter)
     for entry in range(entries, entries + min(count, 4096) * layout.entry, layout.entry):
         tag, kind, number = struct.unpack_from(f"{order}HH{layout.offset}", data, entry)
-        if tag in _TAGS and kind in _FORMS:
-            tags.setdefault(tag, _values(data, order, layout, entry, _FORMS[kind], number))  # as libtiff does
+        if tag in _TAGS and tag not in tags and kind in _FORMS:  # the first one counts, as for libtiff
+            tags[tag] = _values(data, order, layout, entry, _FORMS[kind], number)
     return tags
 
 
-def _values(data: bytes, order: str, layout: _Layout, entry: int, kind: str, number: int) -> tuple[int, ...]:
+def _values(data: bytes, order: str, layout: _Layout, entry: int, kind: str, number: int) -> Sequence[int]:
     size = number * struct.calcsize("<" + kind)
     at = entry + layout.value
     if size > layout.entry - layout.value:
         (at,) = struct.unpack_from(order + layout.offset, data, at)
-    if at + size > len(data):
+    if at + size > len(data) or (kind != "B" and number > _MOST_VALUES):
         return ()
+    if kind == "B":
+        return data[at : at + size]
     return struct.unpack_from(f"{order}{number}{kind}", data, at)
 
 

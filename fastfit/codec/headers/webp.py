@@ -6,13 +6,17 @@ from fastfit.codec.headers.exif import bare, exif_orientation
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
+_MOST_CHUNKS = 1 << 18
+
 
 def read_webp(data: bytes) -> ImageInfo:
     """Read the chunks; VP8X goes before the size in the bitstream."""
-    size, profile, exif, channels, frames, at = None, None, None, 3, 0, 12
-    while at + 8 <= len(data):
+    size, profile, exif, xmp, channels, frames, at = None, None, None, b"", 3, 0, 12
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > len(data):
+            break
         kind, length = struct.unpack_from("<4sI", data, at)
-        body = data[at + 8 : at + 8 + (length if kind in (b"ICCP", b"EXIF") else min(length, 16))]
+        body = data[at + 8 : at + 8 + (length if kind in (b"ICCP", b"EXIF", b"XMP ") else min(length, 16))]
         if kind == b"VP8X":
             size = Size(1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
             channels = 4 if body[0] & 0x10 else 3
@@ -27,8 +31,10 @@ def read_webp(data: bytes) -> ImageInfo:
             profile = body or None
         elif kind == b"EXIF":
             exif = bare(body)
+        elif kind == b"XMP ":
+            xmp = body
         elif kind == b"ANMF":
             frames += 1
         at += 8 + length + length % 2
-    orientation = exif_orientation(exif) if exif else 1
+    orientation = exif_orientation(exif or b"", xmp)
     return ImageInfo("webp", size, orientation, profile, 8, channels, exif=exif, frames=max(1, frames))
