@@ -146,7 +146,7 @@ def read_regular(path: Path) -> bytes:
         if status.st_size > MAX_BYTES:
             raise CodecError(str(path), f"at most {MAX_BYTES} bytes", str(status.st_size))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES)  # it may be growing
+            return file.read(status.st_size)  # as it was: it may be growing
     finally:
         os.close(descriptor)
 

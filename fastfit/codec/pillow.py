@@ -142,6 +142,7 @@ def _opened(data: bytes, format: str) -> "Picture":
     # Not by PIL.Image.open, which has a limit of its own, and warns of half of it.
     reader: Any
     if isinstance(plugin, str):
+        PIL.Image.init()
         reader, accepts = PIL.Image.OPEN[plugin]
         if accepts and not accepts(data[:16]):
             raise ValueError(f"no file of Pillow's {plugin}")

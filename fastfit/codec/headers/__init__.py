@@ -10,9 +10,10 @@ from fastfit.codec.headers.gif import read_gif
 from fastfit.codec.headers.heif import read_heif
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.codec.headers.jpeg import count_scans, read_jpeg
+from fastfit.codec.headers.jpeg2000 import read_jpeg2000
 from fastfit.codec.headers.jpegxl import read_jpegxl
 from fastfit.codec.headers.png import read_png
-from fastfit.codec.headers.simple import read_hdr, read_ico, read_jpeg2000, read_pnm, read_sunraster
+from fastfit.codec.headers.simple import read_hdr, read_ico, read_pnm, read_sunraster
 from fastfit.codec.headers.tiff import read_tiff
 from fastfit.codec.headers.webp import read_webp
 from fastfit.types import Size

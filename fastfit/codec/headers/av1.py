@@ -1,14 +1,25 @@
-"""The one thing that only an AV1 stream itself may say: its range. AV1 bitstream specification, 5.3 and 5.5."""
+"""What an AV1 stream says of itself: size and range. AV1 bitstream specification, 5.3 and 5.5."""
+
+from typing import NamedTuple
 
 from fastfit.codec.headers.bits import Bits
+from fastfit.types import Size
 
-__all__ = ["full_range"]
+__all__ = ["Sequence", "sequence_header"]
 
 _SEQUENCE_HEADER = 1
 
 
-def full_range(stream: bytes) -> bool | None:
-    """Tell whether grey samples use their whole range or, as video does, 16 to 235 of 255.
+class Sequence(NamedTuple):
+    """Size of the pictures, and whether grey samples use their whole range or, as video does, 16 to 235 of 255."""
+
+    size: Size
+    full: bool | None
+    """None for samples that are not grey."""
+
+
+def sequence_header(stream: bytes) -> Sequence | None:
+    """Read the sequence header.
 
     Parameters
     ----------
@@ -17,8 +28,8 @@ def full_range(stream: bytes) -> bool | None:
 
     Returns
     -------
-    bool or None
-        None where there is no sequence header of a monochrome still.
+    Sequence or None
+        None where there is none, or it is one of a video with timing.
     """
     at = 0
     while at + 2 <= len(stream):
@@ -27,7 +38,7 @@ def full_range(stream: bytes) -> bool | None:
         length, at = _leb128(stream, at) if sized else (len(stream) - at, at)
         if kind == _SEQUENCE_HEADER:
             try:
-                return _range_of(Bits(stream[at : at + min(length, 64)]))
+                return _read(Bits(stream[at : at + min(length, 64)]))
             except ValueError:
                 return None
         at += length
@@ -46,14 +57,14 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def _range_of(bits: Bits) -> bool | None:
+def _read(bits: Bits) -> Sequence | None:
     profile, _, reduced = bits.read(3), bits.read(1), bits.read(1)
     if reduced:
         bits.read(5)  # level
     elif not _skip_operating_points(bits):
         return None
     width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
-    bits.read(width_bits + height_bits)
+    size = Size(bits.read(width_bits) + 1, bits.read(height_bits) + 1)
     if not reduced and bits.read(1):  # frame numbers
         bits.read(7)
     bits.read(3)  # superblocks, intra filters
@@ -65,7 +76,7 @@ def _range_of(bits: Bits) -> bool | None:
     monochrome = profile != 1 and bits.read(1)
     if bits.read(1):  # primaries, transfer, matrix
         bits.read(24)
-    return bool(bits.read(1)) if monochrome else None
+    return Sequence(size, bool(bits.read(1)) if monochrome else None)
 
 
 def _skip_operating_points(bits: Bits) -> bool:

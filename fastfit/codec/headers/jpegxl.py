@@ -1,8 +1,7 @@
 """JPEG XL, ISO/IEC 18181-1, annex D: the size, and which way is up."""
 
-import struct
-
 from fastfit.codec.headers.bits import Bits
+from fastfit.codec.headers.boxes import boxes
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
 
@@ -29,17 +28,6 @@ def _side(bits: Bits, small: int) -> int:
 def _codestream(data: bytes) -> bytes:
     if data.startswith(b"\xff\x0a"):
         return data[:64]
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        head = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, at + 8)
-            head = 16
-        if kind in (b"jxlc", b"jxlp"):
-            start = at + head + (4 if kind == b"jxlp" else 0)
-            return data[start : start + 64]
-        if size < head:
-            break
-        at += size
-    return b""
+    found = ((kind, body) for kind, body in boxes(data) if kind in (b"jxlc", b"jxlp"))
+    kind, body = next(found, (b"", b""))
+    return body[4:] if kind == b"jxlp" else body  # a part begins with its number

@@ -1,4 +1,4 @@
-"""PNM, JPEG 2000, Radiance and Sun raster: sizes, and what decoders get wrong."""
+"""PNM, ICO, Radiance and Sun raster: sizes, and what decoders get wrong."""
 
 import re
 import struct
@@ -10,7 +10,6 @@ from fastfit.types import Size
 _SPREAD = 255
 # Blanks and comments, then a number. They are told apart by one byte, and kept: no pattern here may try twice.
 _NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*+(\d+)")
-_SRGB, _GREY = 16, 17  # EnumCS of JPEG 2000
 
 
 def read_pnm(data: bytes) -> ImageInfo:
@@ -54,41 +53,6 @@ def _netpbm(size: Size, white: int, channels: int | None) -> ImageInfo:
 def _read_pfm(data: bytes) -> ImageInfo:
     found = re.match(rb"P[fF]\s+(\d{1,9})\s+(\d{1,9})\s", data[:64])
     return ImageInfo("pnm", Size(int(found[1]), int(found[2])) if found else None, bit_depth=32)
-
-
-def read_jpeg2000(data: bytes) -> ImageInfo:
-    """ISO/IEC 15444-1: SIZ of the codestream, wherever its boxes put it; palette and colour space before it."""
-    at = data.find(b"\xff\x4f\xff\x51")
-    right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
-    if at < 0 or right <= left or bottom <= top:
-        return ImageInfo("jpeg2000")
-    head, misread = data[:at], None
-    if b"pclr" in head:
-        misread = "a JPEG 2000 file with a palette"
-    space = re.search(rb"colr\x01..(....)", head, re.DOTALL)
-    if space and int.from_bytes(space[1], "big") not in (_SRGB, _GREY):
-        misread = "a JPEG 2000 file in a colour space other than sRGB and grey"
-    if data[at + 42] & 0x80:
-        misread = "a JPEG 2000 file with signed samples"
-    profile = re.search(rb"colr\x02..", head, re.DOTALL)
-    depth = (data[at + 42] & 0x7F) + 1
-    # OpenCV leaves more than 8 bits where they are. Less it leaves to Pillow, which shifts them to the top of 8.
-    white = ((1 << depth) - 1) << max(0, 8 - depth)
-    return ImageInfo(
-        "jpeg2000",
-        Size(right - left, bottom - top),
-        icc_profile=_sized(head[profile.end() :]) if profile else None,
-        bit_depth=depth,
-        channels=int.from_bytes(data[at + 40 : at + 42], "big"),
-        white=None if white in (255, 65535) else white,
-        misread=misread,
-    )
-
-
-def _sized(data: bytes) -> bytes | None:
-    """Return a profile, which begins with its length."""
-    length = int.from_bytes(data[:4], "big")
-    return data[:length] if 128 <= length <= len(data) else None
 
 
 def read_ico(data: bytes) -> ImageInfo:
