@@ -21,6 +21,7 @@ __all__ = ["Failure", "Outcome", "Report", "Task", "WorkerError", "collect", "re
 
 Status: TypeAlias = Literal["fitted", "failed", "skipped"]
 
+_LONGEST_NAME = 255  # bytes, of nearly all file systems
 _SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 
 # What a folder is searched for; a file named outright is tried whatever its name.
@@ -36,6 +37,8 @@ class Task(NamedTuple):
 
     src: Path
     dst: Path
+    contested: bool = False
+    """Whether the output would have had another's name, or another's this: then one that exists tells nothing."""
 
 
 class Failure(NamedTuple):
@@ -196,7 +199,7 @@ def fit_task(
 ) -> Outcome:
     """Fit one file and say what became of it, with the libraries at one thread."""
     try:
-        if not overwrite and os.path.lexists(task.dst) and not task.dst.is_dir():
+        if not (overwrite or task.contested) and os.path.lexists(task.dst) and not task.dst.is_dir():
             return Outcome(task, "skipped")
         with single_threaded():
             task.dst.parent.mkdir(parents=True, exist_ok=True)
@@ -268,9 +271,18 @@ def _images(folder: Path, out: Path, recursive: bool) -> Iterator[Path]:
 
 def _named(name: Path, format: str) -> Path:
     if format != "keep":
-        return name if EXTENSIONS.get(name.suffix.lower()) == format else name.with_suffix(_SUFFIXES[format])
+        same = EXTENSIONS.get(name.suffix.lower()) == format
+        return name if same else _with_suffix(name.with_suffix(""), _SUFFIXES[format])
     kept = EXTENSIONS.get(name.suffix.lower())
-    return name if kept and writes(kept) else name.with_suffix(".png")
+    return name if kept and writes(kept) else _with_suffix(name.with_suffix(""), ".png")
+
+
+def _with_suffix(name: Path, suffix: str) -> Path:
+    """Append an extension, to a part of the name where the whole would be longer than names can be."""
+    stem = name.name
+    while len(os.fsencode(stem + suffix)) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return name.with_name(stem + suffix)
 
 
 def _told_apart(tasks: dict[Path, Task]) -> dict[Path, Task]:
@@ -279,8 +291,8 @@ def _told_apart(tasks: dict[Path, Task]) -> dict[Path, Task]:
 
     def apart(task: Task) -> Task:
         if counts[task.dst] == 1 or task.src.suffix == task.dst.suffix:
-            return task
-        return task._replace(dst=task.dst.with_name(task.src.name + task.dst.suffix))
+            return task._replace(contested=counts[task.dst] > 1)
+        return Task(task.src, _with_suffix(task.dst.with_name(task.src.name), task.dst.suffix), contested=True)
 
     return {identity: apart(task) for identity, task in tasks.items()}
 

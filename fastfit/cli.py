@@ -34,6 +34,7 @@ exit status: 0 all fitted, 1 finished with failures, 2 could not start, 130 inte
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 all fitted, 1 with failures, 2 could not start."""
+    _open_streams()
     options = _parser().parse_args(arguments)
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _TRACKER_WARNINGS)))
     try:
@@ -50,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("fastfit: interrupted; without --overwrite the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _open_streams() -> None:
+    """Open what the shell has closed, as in ``2>&-``: the next file opened would take its place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))
 
 
 def _parser() -> argparse.ArgumentParser:

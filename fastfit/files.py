@@ -20,12 +20,14 @@ from fastfit.codec import (
     encode,
     exif_for,
     from_linear,
+    heard,
     profile_space,
     writes,
 )
 from fastfit.errors import CodecError, FastfitError, OptionError, describe
 from fastfit.geometry import Plan
 from fastfit.options import Input, Output
+from fastfit.resample import INTERPOLATIONS
 from fastfit.shrink import decode_for
 from fastfit.types import Image, Size
 
@@ -219,7 +221,8 @@ def _fit(
             fitted = _in_colour(fitted)
         if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] in (2, 4):
             fitted = flatten(fitted, spec.fill)
-        return _encoded(fitted, info, format_, output)
+        with heard(listen):  # what an encoder has to say comes as an error
+            return _encoded(fitted, info, format_, output)
     except FastfitError as error:
         if error.name == name:
             raise
@@ -236,7 +239,16 @@ def _fit_decoded(image: Image, info: ImageInfo, spec: Fit, planned: Plan) -> Ima
             raise CodecError("image", "samples of 8 or 16 bits", "float32")
         image = from_linear(image)
     channels = 1 if image.ndim == 2 else image.shape[2]
-    return apply_plan(replace(spec, fill=_fill_levels(spec.fill, image.dtype, channels)), planned, image)
+    fill = _fill_levels(spec.fill, image.dtype, channels)
+    if channels in (2, 4) and spec.resample in INTERPOLATIONS:
+        image = _without_hidden(image, fill)
+    return apply_plan(replace(spec, fill=fill), planned, image)
+
+
+def _without_hidden(image: Image, fill: Sequence[float]) -> Image:
+    """Lay the fill under alpha 0: OpenCV's interpolations would mix what is hidden there into its surroundings."""
+    hidden = image[..., -1:] == 0
+    return np.where(hidden, np.array([*fill[:-1], 0], image.dtype), image)
 
 
 def _in_colour(image: Image) -> Image:

@@ -130,7 +130,7 @@ class Output:
 
 
 def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise OptionError(name, f"one of {', '.join(allowed)}", describe(value))
 
 

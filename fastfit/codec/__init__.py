@@ -1,6 +1,7 @@
 """Bytes to pixels and back: `probe`, `decode`, `encode`."""
 
 from fastfit.codec.colour import check_littlecms, profile_space
+from fastfit.codec.damage import heard
 from fastfit.codec.decode import MAX_BYTES, MAX_PIXELS, MAX_SCANS, as_bytes, as_limit, decode
 from fastfit.codec.depth import from_linear
 from fastfit.codec.encode import (
@@ -48,6 +49,7 @@ __all__ = [
     "exif_for",
     "formats",
     "from_linear",
+    "heard",
     "probe",
     "profile_space",
     "writes",

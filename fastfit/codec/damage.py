@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,19 @@ _STAMP = re.compile(r"^\[\s*\w+:\d+@[\d.]+\]\s*")
 # all the same, were pixels: of photographs with 64 random bytes in the middle, some end with as few as 8 to 26.
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MOST_LEFT_OVER = 7
+_MOST_HEARD = 1 << 16
+_ALONE = threading.Lock()
 _END = b"\xff\xd9"
+
+
+@contextmanager
+def heard(listen: bool) -> Iterator[list[str]]:
+    """Collect lines as `overheard` does, or let them go where they go."""
+    if not listen:
+        yield []
+        return
+    with overheard() as lines:
+        yield lines
 
 
 @contextmanager
@@ -37,8 +50,13 @@ def overheard() -> Iterator[list[str]]:
     """Collect the lines that native code writes to stderr, and keep them from the terminal.
 
     The file descriptor is the whole process's: whatever other threads write meanwhile is collected, too. So this
-    is for processes that do one thing at a time.
+    is for processes that do one thing at a time; threads that come here wait for each other.
     """
+    with _ALONE:
+        yield from _overheard()
+
+
+def _overheard() -> Iterator[list[str]]:
     lines: list[str] = []
     kept = os.dup(2)
     # OpenCV passes libtiff's words on as its own warnings, which the environment may have silenced.
@@ -51,16 +69,20 @@ def overheard() -> Iterator[list[str]]:
             finally:
                 os.dup2(kept, 2)
                 file.seek(0)
-                lines += file.read().decode("utf-8", "replace").splitlines()
+                lines += file.read(_MOST_HEARD).decode("utf-8", "replace").splitlines()
     finally:
         cv2.utils.logging.setLogLevel(level)
         os.close(kept)
 
 
-def damage(lines: list[str], data: bytes) -> str | None:
-    """Return the first line that tells of damage to the picture in `data`."""
-    told = (line for line in lines if _DAMAGE.search(line) or _pixels_left_over(line, data))
-    return next((_STAMP.sub("", line).strip() for line in told), None)
+def damage(lines: list[str]) -> str | None:
+    """Return the first line that tells of damage to the picture."""
+    return next((_STAMP.sub("", line).strip() for line in lines if _DAMAGE.search(line)), None)
+
+
+def pixels_left_over(lines: list[str], data: bytes) -> str | None:
+    """Return the first line that tells of codes in a JPEG that were passed over for want of pixels."""
+    return next((line.strip() for line in lines if _pixels_left_over(line, data)), None)
 
 
 def _pixels_left_over(line: str, data: bytes) -> bool:

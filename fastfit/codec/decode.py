@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from fastfit.codec.colour import check_littlecms, to_srgb
-from fastfit.codec.damage import damage, overheard
+from fastfit.codec.damage import damage, heard, pixels_left_over
 from fastfit.codec.depth import eight_bits
 from fastfit.codec.headers import ImageInfo, count_scans, probe
 from fastfit.codec.headers.gif import is_whole
@@ -103,9 +103,11 @@ def decode(
     data = as_bytes(data, name)
     max_pixels, max_scans = as_limit("max_pixels", max_pixels), as_limit("max_scans", max_scans)
     info = _header(data, name)
-    if shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
+    if type(shrink) is not int or shrink not in SHRINKS or (shrink != 1 and info.format != "jpeg"):
         allowed = "1, 2, 4 or 8" if info.format == "jpeg" else f"1 for {info.format}"
         raise OptionError("shrink", allowed, describe(shrink))
+    if srgb and _has_inks(info):
+        shrink = 1
     _check_limits(data, info, name, shrink, max_pixels, max_scans)
     if info.damage is not None:
         raise CodecError(name, f"a whole {info.format} image", f"{info.damage} ({len(data)} bytes)")
@@ -199,16 +201,22 @@ class _Reading(NamedTuple):
 
 def _read(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
     """Decode with whoever reads it rightly, turn it upright, and convert its colours."""
-    if asked.srgb and info.format == "jpeg" and info.channels == 4 and info.icc_profile is not None:
+    if asked.srgb and _has_inks(info):
         return _from_inks(data, info, asked)
     image, info = _decoded(data, info, asked)
     return _converted(image, info, asked.name) if asked.srgb else (image, info)
+
+
+def _has_inks(info: ImageInfo) -> bool:
+    return info.format == "jpeg" and info.channels == 4 and info.icc_profile is not None
 
 
 def _from_inks(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
     """Convert CMYK by its profile, which OpenCV, giving RGB, leaves no way to do; or without it, with a note."""
     check_littlecms(asked.name)
     image, found = _by_pillow(data, info, asked, cmyk=True)
+    if asked.listen:  # Pillow's libjpeg says nothing; OpenCV's, of a small picture, does
+        found = replace(found, damage=_decoded(data, info, asked._replace(shrink=8))[1].damage)
     converted = to_srgb(image, found.icc_profile or b"", asked.name, cmyk=True)
     if converted is not None:
         return converted, replace(found, icc_profile=None)
@@ -218,13 +226,13 @@ def _from_inks(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, Im
 
 def _decoded(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, ImageInfo]:
     image, refused = None, None
-    with _heard(asked.listen) as lines:
+    with heard(asked.listen) as lines:
         try:
             image = _by_opencv(data, info, asked.name, asked.shrink)
         except CodecError as error:
             refused = error
     if image is not None:
-        found = damage(lines, data)
+        found = damage(lines)
         if lines and not found and info.format == "jpeg":
             found = _hidden_damage(data, info, asked)
         return image, replace(info, damage=found)
@@ -237,12 +245,13 @@ def _decoded(data: bytes, info: ImageInfo, asked: _Reading) -> tuple[Image, Imag
 
 def _hidden_damage(data: bytes, info: ImageInfo, asked: _Reading) -> str | None:
     """Listen to libjpeg again, without the harmless thing that made it say its first word, which is its last."""
-    with _heard(asked.listen) as lines:
+    plain = without_oddities(data)
+    with heard(asked.listen) as lines:
         try:
-            _by_opencv(without_oddities(data), info, asked.name, asked.shrink)
+            _by_opencv(plain, info, asked.name, asked.shrink)
         except CodecError as error:
             return error.got
-    return damage(lines, data)
+    return damage(lines) or pixels_left_over(lines, plain)
 
 
 def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
@@ -257,12 +266,12 @@ def _is_for_pillow(data: bytes, info: ImageInfo, lines: list[str]) -> bool:
 
 
 def _by_pillow(data: bytes, info: ImageInfo, asked: _Reading, *, cmyk: bool = False) -> tuple[Image, ImageInfo]:
-    with _heard(asked.listen) as lines, _warned(asked.listen) as warned:
+    with heard(asked.listen) as lines, _warned(asked.listen) as warned:
         image, found = read_pillow(data, info, asked.name, max_pixels=asked.max_pixels, cmyk=cmyk)
     lines += [str(warning.message) for warning in warned]
     if info.size not in (None, found.size):
         raise CodecError(asked.name, f"{info.size} pixels as the header says", str(found.size))
-    return image, replace(found, damage=damage(lines, data))
+    return image, replace(found, damage=damage(lines))
 
 
 @contextmanager
@@ -274,15 +283,6 @@ def _warned(listen: bool) -> Iterator[list[warnings.WarningMessage]]:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         yield warned
-
-
-@contextmanager
-def _heard(listen: bool) -> Iterator[list[str]]:
-    if not listen:
-        yield []
-        return
-    with overheard() as lines:
-        yield lines
 
 
 def _by_opencv(data: bytes, info: ImageInfo, name: str, shrink: int) -> Image:

@@ -25,8 +25,9 @@ EXTENSIONS = {
 FORMATS: tuple[str, ...] = ("jpeg", "png", "webp", "avif")
 SUBSAMPLINGS: tuple[str, ...] = ("420", "422", "444")
 
-# libjpeg's limit is below the format's 65535, libavif's below AV1's 65536; WebP has 14 bits, PNG 31.
-_MOST = {"jpeg": 65500, "png": (1 << 31) - 1, "webp": 16383, "avif": 32768}
+# libjpeg's limit is below the format's 65535, libpng's below PNG's 31 bits,
+# libavif's below AV1's 65536; WebP has 14 bits.
+_MOST = {"jpeg": 65500, "png": 1_000_000, "webp": 16383, "avif": 32768}
 _SAMPLING = {
     "420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
     "422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,

@@ -76,7 +76,7 @@ def _pixels(codes: bytes, bits: int, most: int) -> int | None:
     while True:
         while held < width:
             if at == len(codes):
-                return total  # encoders leave the end code out
+                return total
             number |= codes[at] << held
             held += 8
             at += 1
@@ -92,9 +92,9 @@ def _pixels(codes: bytes, bits: int, most: int) -> int | None:
         if code > len(lengths) or (code == len(lengths) and not previous):
             return None
         length = lengths[code] if code < len(lengths) else previous + 1
+        if total + length > most:  # but for the bits that fill up the last byte, where encoders leave the end out
+            return total if total == most and len(codes) - at <= 1 else None
         total += length
-        if total > most:
-            return None
         if previous and len(lengths) < 4096:
             lengths.append(previous + 1)
             if len(lengths) == 1 << width and width < 12:

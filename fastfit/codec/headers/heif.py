@@ -126,10 +126,10 @@ _OF_KIND: dict[bytes, Callable[[_Properties, bytes], _Properties]] = {
 
 def _stream(found: _Properties, data: bytes, meta: dict[bytes, bytes], item: int) -> Sequence | None:
     """Return what the AV1 stream says of itself, if the picture is one stream and not layers of it."""
-    if found.layered or (item, b"av01") not in items(meta.get(b"iinf", b"")):
+    if found.layered or dict(items(meta.get(b"iinf", b""))).get(item, b"av01") != b"av01":
         return None
     at, length = extent(meta.get(b"iloc", b""), item)
-    return sequence_header(found.configuration) or sequence_header(data[at : at + min(length, 256)])
+    return sequence_header(data[at : at + min(length, 256)]) or sequence_header(found.configuration)
 
 
 def _range(found: _Properties, stream: Sequence | None) -> tuple[int, int | None]:

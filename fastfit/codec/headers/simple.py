@@ -61,7 +61,7 @@ def read_ico(data: bytes) -> ImageInfo:
     entries = []
     for entry in range(6, 6 + 16 * count, 16):
         width, height, colours, depth, at = struct.unpack_from("<BBBxxxH4xI", data, entry)
-        depth = depth or (colours - 1).bit_length() or 256
+        depth = depth or (colours and (colours - 1).bit_length()) or 256
         entries.append((-(width or 256) * (height or 256), depth, entry, at))
     at = min(entries)[3]
     # The directory may claim what it likes: the picture's own header counts.
