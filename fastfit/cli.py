@@ -14,6 +14,7 @@ from fastfit.apply import Fit
 from fastfit.codec import FORMATS, MAX_PIXELS, MAX_SCANS, SUBSAMPLINGS, check_size, formats
 from fastfit.errors import FastfitError, OptionError
 from fastfit.options import COLORS, FRAMES, ICCS, METADATA, ON_DAMAGE, Input, Output
+from fastfit.tasks import collect
 from fastfit.types import MODES, RESAMPLES, as_size
 
 # After an interrupt joblib's resource tracker, a process of its own, may warn of semaphores that are already gone.
@@ -55,13 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _open_streams() -> None:
     """Open what the shell has closed, as in ``2>&-``: the next file opened would take its place."""
-    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+    for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # by the workers
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))
+            setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -223,7 +225,7 @@ def _fit(options: argparse.Namespace) -> int:
     )
     if options.format != "keep":
         check_size(as_size(options.size), options.format)
-    tasks = bulk.collect(options.src, options.out, format=options.format, recursive=options.recursive)
+    tasks = collect(options.src, options.out, format=options.format, recursive=options.recursive)
     if not tasks:
         raise OptionError("SRC", "at least one image", f"none in {', '.join(map(str, options.src))}")
     outcomes = bulk.run(

@@ -11,7 +11,8 @@ from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastfit import Fit, ImageInfo, Input, OptionError, Output, bulk, probe
-from fastfit.bulk import Failure, Outcome, Report, Task, collect, fit_task, report, run
+from fastfit.bulk import Failure, Outcome, Report, fit_task, report, run
+from fastfit.tasks import IMAGE_SUFFIXES, Task, collect
 
 SPEC = Fit((20, 30))
 
@@ -74,7 +75,7 @@ def test_leftovers_of_a_killed_run_are_no_images(src, out):
     assert [task.src.name for task in collect([src], out)] == ["a.jpg"]
 
 
-@pytest.mark.parametrize("suffix", sorted(bulk.IMAGE_SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
 def test_every_kind_of_image_is_found(src, out, suffix):
     plant(src, f"a{suffix}", f"B{suffix.upper()}")
     assert [task.src.name for task in collect([src], out)] == [f"B{suffix.upper()}", f"a{suffix}"]
@@ -467,3 +468,22 @@ def test_overlapping_limits_end_with_the_last():
     assert cv2.getNumThreads() == 1
     second.__exit__(None, None, None)
     assert (cv2.getNumThreads(), set(blas_threads())) == before
+
+
+def test_result_of_another_source_is_no_reason_to_skip(src, out):
+    # The first run made a.png of a.bmp. Then a.png arrived.
+    for name, level in (("a.bmp", 10), ("a.png", 200)):
+        Image.new("L", (40, 30), level).save(src / name)
+        report(run(collect([src], out), SPEC, jobs=1))
+    levels = {path.name: Image.open(path).convert("L").getpixel((3, 3)) for path in out.iterdir()}
+    assert levels == {"a.png": 200, "a.bmp.png": 10}
+
+
+def test_names_too_long_for_the_new_extension_stay_apart(src, out):
+    names = ["a" * 250 + end for end in ("1.jpg", "2.jpg")]
+    for name in names:
+        Image.new("L", (40, 30)).save(src / name)
+    found = [task.dst for task in collect([src], out, format="webp")]
+    assert [task.status for task in run(collect([src], out, format="webp"), SPEC, jobs=1)] == ["fitted"] * 2
+    assert all(path.exists() and path.suffix == ".webp" for path in found)
+    assert len(set(found)) == 2

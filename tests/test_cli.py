@@ -466,3 +466,13 @@ def test_max_pixels(capfd):
     assert fit_here("--max-pixels", "100") == 1
     assert "expected at most 100 pixels, got" in capfd.readouterr().err
     assert fit_here("--max-pixels", "0") == 0
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_reason_to_fail(closed):
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("L", (40, 30)).save(name)
+    words = f'"{sys.executable}" -m fastfit fit a.jpg b.jpg -o out --size 20x30 --jobs 2 {closed}'
+    assert subprocess.run(["sh", "-c", words], timeout=60, check=False).returncode == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.jpg", "b.jpg"]

@@ -18,8 +18,9 @@ from PIL import Image, ImageOps
 
 import fastfit
 from fastfit import CodecError, Fit, Input, Output, SizeError, bulk, decode, fit_bytes, fit_file, probe
-from fastfit.bulk import collect, run
+from fastfit.bulk import run
 from fastfit.codec import FORMATS
+from fastfit.tasks import collect
 from fastfit.types import MODES, RESAMPLES
 
 DATA = Path(__file__).parent / "data"
@@ -342,7 +343,7 @@ def measured(code, *arguments):
 import resource, sys
 from pathlib import Path
 import fastfit
-from fastfit import bulk, decode
+from fastfit import bulk, decode, tasks
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 decode(Path(sys.argv[1]).read_bytes())
@@ -360,7 +361,7 @@ print((peak() - before) / 1024)
 def test_file_of_more_than_2_gib_is_not_read(tmp_path):
     sparse(tmp_path / "a.jpg")
     code = """
-(outcome,) = bulk.run(bulk.collect([Path(sys.argv[2])], Path(sys.argv[3])), fastfit.Fit((4, 3)), jobs=1)
+(outcome,) = bulk.run(tasks.collect([Path(sys.argv[2])], Path(sys.argv[3])), fastfit.Fit((4, 3)), jobs=1)
 print(outcome.reason)
 """
     lines, grown = measured(code, tmp_path / "a.jpg", tmp_path / "out")

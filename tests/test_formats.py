@@ -13,8 +13,9 @@ from encoded import saved, scene
 from PIL import Image, ImageOps
 
 from fastfit import CodecError, Fit, Input, Output, cli, decode, encode, fit_bytes, fit_file, formats, probe
-from fastfit.bulk import IMAGE_SUFFIXES, Task, run
+from fastfit.bulk import run
 from fastfit.codec import EXTENSIONS, EXTENSIONS_READ, FORMATS
+from fastfit.tasks import IMAGE_SUFFIXES, Task
 from fastfit.types import RESAMPLES
 
 DATA = Path(__file__).parent / "data"

@@ -29,7 +29,8 @@ PARTS = {
     "options": {"errors", "codec"},
     "shrink": {"errors", "types", "geometry", "resample", "apply", "codec", "options"},
     "files": {"errors", "types", "geometry", "resample", "apply", "codec", "options", "shrink"},
-    "bulk": {"errors", "threads", "types", "geometry", "apply", "codec", "options", "files"},
+    "tasks": {"errors", "codec"},
+    "bulk": {"errors", "threads", "types", "geometry", "apply", "codec", "options", "files", "tasks"},
     "__init__": {"errors", "types", "geometry", "apply", "codec", "options", "files"},
     "cli": {
         "errors",
@@ -42,6 +43,7 @@ PARTS = {
         "options",
         "shrink",
         "files",
+        "tasks",
         "bulk",
         "__init__",
     },

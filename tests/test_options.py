@@ -11,8 +11,9 @@ from encoded import saved, scene
 from PIL import Image
 
 from fastfit import CodecError, Fit, Input, OptionError, Output, decode, fit_bytes, fit_file
-from fastfit.bulk import Task, run
+from fastfit.bulk import run
 from fastfit.codec import MAX_PIXELS, MAX_SCANS
+from fastfit.tasks import Task
 
 # A value other than the default for every option.
 OTHERS = {

@@ -40,6 +40,8 @@ PLUGINS: dict[str, str | tuple[str, str]] = {
     "tga": "TGA",
     "tiff": "TIFF",
 }
+_MOST_IN_PYTHON = 4_000_000
+"""Some 3 s."""
 _MODES = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB"} | {
     "HSV": "RGB",
     "RGBX": "RGB",
@@ -110,6 +112,13 @@ def _read(data: bytes, info: ImageInfo, name: str, max_pixels: int | None, cmyk:
     pixels = picture.width * picture.height
     if max_pixels is not None and pixels > max_pixels:
         raise CodecError(name, f"at most {max_pixels} pixels", f"{pixels} ({Size(*picture.size)})")
+    if info.format == "qoi" and pixels > _MOST_IN_PYTHON:
+        raise CodecError(
+            name, f"at most {_MOST_IN_PYTHON} pixels in a QOI, which Pillow reads in Python", str(pixels)
+        )
+    # Pillow's TIFF plug-in turns a picture by XMP, too, where the format has a field for that.
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        picture.info.pop(key, None)
     # A PSD is a picture of its layers, not one of several.
     frames = info.frames if info.format == "psd" else max(info.frames, int(getattr(picture, "n_frames", 1)))
     picture.load()
