@@ -803,6 +803,7 @@ def test_png_of_too_many_chunks_is_quickly_refused():
 def test_png_without_an_end_is_damaged_and_one_with_more_behind_is_not():
     data = saved(scene(37, 23), "png")
     assert probe(data[:-12]).damage == "it ends before its last chunk"
+    assert probe(data[:-1]).damage == "it ends 1 bytes before a chunk does"
     assert probe(data + b"\xff\xff\xff\xffmore").damage is None
 
 
@@ -1004,7 +1005,7 @@ WHOLE_RUNS = {
     "moved on": in_runs(LINE + b"\0\2\3\1\3\1\0\1"),
     "moved to the corner": in_runs(b"\0\2\0\2" + LINE + b"\0\1"),
     "half bytes": in_runs(LINE * 3 + b"\0\1", 4),
-    "stored half bytes": in_runs(b"\0\6abc\0\0\0" + b"\0\3ab\3\1\0\0" + LINE + b"\0\1", 4),
+    "stored half bytes": in_runs(b"\0\6abc\0\0\0" + b"\0\4ab\2\1\0\0" + b"\0\3ab\3\1\0\0\0\1", 4),
 }
 DAMAGED_RUNS = {
     "a run over its line": in_runs(b"\7\1\0\0" + LINE * 2 + b"\0\1"),
