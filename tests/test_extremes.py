@@ -11,6 +11,7 @@ import time
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from encoded import saved, scene
@@ -476,3 +477,45 @@ def test_words_of_pillow_about_size_are_not_heard(monkeypatch):
     # It warns at half of what it refuses, and what it warns of is within the limit.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 48 - 1)
     np.testing.assert_array_equal(decode(saved(scene(64, 48), "qoi"))[0], scene(64, 48))
+
+
+def six_megapixels(kind):
+    """A photograph's worth of pixels: 6 megapixels, without a pattern that packs to nothing."""
+    rgb = cv2.resize(np.random.default_rng(1).integers(0, 256, (200, 300, 3), np.uint8), (3000, 2000))
+    rgba = np.dstack([rgb, rgb[..., 0]])
+    extension, image, parameters = {
+        "jpeg": (".jpg", rgb, []),
+        "progressive jpeg": (".jpg", rgb, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),
+        "png": (".png", rgb, []),
+        "png with alpha": (".png", rgba, []),
+        "deep png with alpha": (".png", rgba.astype(np.uint16) * 257, []),
+        "webp with alpha": (".webp", rgba, [cv2.IMWRITE_WEBP_QUALITY, 50]),
+        "tiff with alpha": (".tiff", rgba, []),
+        "deep tiff": (".tiff", rgb.astype(np.uint16) * 257, []),
+        "avif": (".avif", rgb, [cv2.IMWRITE_AVIF_QUALITY, 50]),
+        "jpeg 2000": (".jp2", rgb, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 100]),
+        "hdr": (".hdr", rgb.astype(np.float32) / 255, []),
+        "bmp": (".bmp", rgb, []),
+    }[kind]
+    return cv2.imencode(extension, image, parameters)[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        *[("jpeg", 9), ("progressive jpeg", 9), ("png", 8), ("png with alpha", 14), ("deep png with alpha", 24)],
+        *[("webp with alpha", 14), ("tiff with alpha", 14), ("deep tiff", 16), ("avif", 20), ("jpeg 2000", 20)],
+        *[("hdr", 26), ("bmp", 9)],
+    ],
+)
+def test_memory_is_so_many_bytes_a_pixel(kind, most, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(six_megapixels(kind))
+    code = """
+source = fastfit.Input(exact=True)
+data = Path(sys.argv[2]).read_bytes()
+fastfit.fit_bytes(data, fastfit.Fit((64, 64)), fastfit.Output("png"), input=source, listen=True)
+"""
+    _, grown = measured(code, path)
+    # Besides the file, read once, and what libraries take when they are first used.
+    assert grown * 1e6 < most * 6e6 + path.stat().st_size + 25e6
