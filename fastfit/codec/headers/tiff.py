@@ -50,7 +50,7 @@ def read_tiff(data: bytes) -> ImageInfo:
     # OpenCV reads the strips itself, as they are.
     raw = bits > 8
     # Shifted to the top of 16.
-    top = ((1 << bits) - 1) << max(0, 16 - bits) if raw else 255
+    top = ((1 << bits) - 1) << 16 - bits if 8 < bits <= 16 else 255
     white_is_zero = raw and _first(tags, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
     return ImageInfo(
         "tiff",
