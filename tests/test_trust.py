@@ -12,8 +12,6 @@ import pytest
 from encoded import saved, scene
 from PIL import Image
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the benchmark forks")
-
 ROOT = Path(__file__).parent.parent
 COLUMNS = ("file", "class", "expect", "expect_width", "expect_height")
 
