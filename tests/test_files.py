@@ -1,6 +1,7 @@
 """One file or one buffer, end to end."""
 
 import io
+import multiprocessing
 import os
 import pickle
 import signal
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from encoded import saved, scene
 from PIL import Image, ImageCms, ImageOps
 
-from fastfit import CodecError, FastfitError, Fit, Input, OptionError, Output, fit_bytes, fit_file, probe
+from fastfit import CodecError, FastfitError, Fit, Input, OptionError, Output, decode, fit_bytes, fit_file, probe
 
 DATA = Path(__file__).parent / "data"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -518,6 +520,7 @@ fit_file(sys.argv[1], sys.argv[2], Fit((300, 200)))
 def test_process_killed_while_it_writes_again_and_again_leaves_no_half_file(tmp_path):
     code = """
 import itertools, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from fastfit import Fit, Output, fit_file
 for turn in itertools.count():
@@ -599,6 +602,26 @@ def test_listening_gives_stderr_back(tmp_path, capfd):
     os.write(2, b"still here")
     assert capfd.readouterr().err == "still here"
     assert len(list(Path("/dev/fd").iterdir())) == open_before
+
+
+def heard_rightly(number):
+    """Tell whether each of some decodings hears of its own file's damage, and of no other's."""
+    damaged = number % 2 == 1
+    data = holed() if damaged else (DATA / "photo.jpg").read_bytes()
+    return all(bool(decode(data, listen=True)[1].damage) == damaged for _ in range(8))
+
+
+def test_threads_that_listen_hear_only_their_own():
+    before = Path("/dev/fd/2").readlink()
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(heard_rightly, range(4)))
+    assert Path("/dev/fd/2").readlink() == before
+
+
+def test_forked_processes_that_listen_hear_only_their_own():
+    assert heard_rightly(1)  # so that there is something to share
+    with multiprocessing.get_context("fork").Pool(3) as processes:
+        assert all(processes.map(heard_rightly, range(6)))
 
 
 def test_size_that_a_format_cannot_have_is_an_error():

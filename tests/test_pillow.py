@@ -154,6 +154,21 @@ def test_pillow_is_asked_only_where_opencv_would_be_wrong(kind, monkeypatch):
         decode(READ[kind][0]())
 
 
+@pytest.mark.parametrize("kind", ["qoi", "qoi with alpha", "grey sgi", "jpeg xl", "dds", "psd"])
+def test_what_no_header_says_pillow_tells(kind):
+    image, info = decode(READ[kind][0]())
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    assert (info.bit_depth, info.channels, info.frames, info.notes) == (8, channels, 1, ())
+
+
+def test_grey_gif_with_a_transparent_level_has_alpha(monkeypatch):
+    data = saved(scene(37, 23, 1), "gif", transparency=127)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    image = decode(data)[0]
+    assert (image[..., 1] == 0).any()
+    np.testing.assert_array_equal(image, opened(data, "LA"))
+
+
 def test_heic_is_read():
     for channels in (3, 4):
         data = heic(scene(64, 48, channels), quality=-1)

@@ -31,7 +31,6 @@ _STAMP = re.compile(r"^\[\s*\w+:\d+@[\d.]+\]\s*")
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MOST_LEFT_OVER = 7
 _MOST_HEARD = 1 << 16
-_ALONE = threading.Lock()
 _END = b"\xff\xd9"
 
 
@@ -52,27 +51,56 @@ def overheard() -> Iterator[list[str]]:
     The file descriptor is the whole process's: whatever other threads write meanwhile is collected, too. So this
     is for processes that do one thing at a time; threads that come here wait for each other.
     """
-    with _ALONE:
-        yield from _overheard()
-
-
-def _overheard() -> Iterator[list[str]]:
     lines: list[str] = []
-    kept = os.dup(2)
-    # OpenCV passes libtiff's words on as its own warnings, which the environment may have silenced.
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
-    try:
-        with tempfile.TemporaryFile() as file:
-            os.dup2(file.fileno(), 2)
-            try:
-                yield lines
-            finally:
-                os.dup2(kept, 2)
-                file.seek(0)
-                lines += file.read(_MOST_HEARD).decode("utf-8", "replace").splitlines()
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-        os.close(kept)
+    with _EAR.alone:
+        ear = _EAR.descriptor()
+        kept = os.dup(2)
+        # OpenCV passes libtiff's words on as its own warnings, which the environment may have silenced.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
+        try:
+            os.dup2(ear, 2)
+            yield lines
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            cv2.utils.logging.setLogLevel(level)
+            lines += _EAR.heard().decode("utf-8", "replace").splitlines()
+
+
+class _Ear:
+    """An empty file for what is written to stderr: one for a process, since making it takes 0.1 ms."""
+
+    def __init__(self) -> None:
+        self.alone = threading.Lock()
+        self._descriptor: int | None = None
+
+    def descriptor(self) -> int:
+        if self._descriptor is None:
+            with tempfile.TemporaryFile() as file:
+                self._descriptor = os.dup(file.fileno())
+        return self._descriptor
+
+    def heard(self) -> bytes:
+        """Return what has been written, and empty the file."""
+        ear = self.descriptor()
+        if os.lseek(ear, 0, os.SEEK_CUR) == 0:
+            return b""
+        os.lseek(ear, 0, os.SEEK_SET)
+        said = os.read(ear, _MOST_HEARD)
+        os.ftruncate(ear, 0)
+        os.lseek(ear, 0, os.SEEK_SET)
+        return said
+
+    def forget(self) -> None:
+        """Begin anew in a forked process: its parent writes to this file, and a thread there may hold the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self.alone, self._descriptor = threading.Lock(), None
+
+
+_EAR = _Ear()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_EAR.forget)
 
 
 def damage(lines: list[str]) -> str | None:
