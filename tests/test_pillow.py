@@ -161,12 +161,13 @@ def test_what_no_header_says_pillow_tells(kind):
     assert (info.bit_depth, info.channels, info.frames, info.notes) == (8, channels, 1, ())
 
 
-def test_grey_gif_with_a_transparent_level_has_alpha(monkeypatch):
-    data = saved(scene(37, 23, 1), "gif", transparency=127)
+@pytest.mark.parametrize(("optimize", "mode"), [(True, "RGBA"), (False, "LA")], ids=["palette", "grey"])
+def test_transparent_level_of_a_gif_becomes_alpha(optimize, mode, monkeypatch):
+    data = saved(scene(37, 23, 1), "gif", transparency=127, optimize=optimize)
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
     image = decode(data)[0]
-    assert (image[..., 1] == 0).any()
-    np.testing.assert_array_equal(image, opened(data, "LA"))
+    assert (image[..., -1] == 0).any()
+    np.testing.assert_array_equal(image, opened(data, mode))
 
 
 def test_heic_is_read():
