@@ -212,6 +212,46 @@ def test_orientation_in_the_exif_of_avif_does_not_count():
     assert (info.orientation, info.size) == (1, Size(37, 23))
 
 
+def placed(version, number, at, length):
+    """The place of an item as iloc has it, relative to a base, in later versions with an index; and its sizes."""
+    item = struct.pack(">I" if version == 2 else ">H", number)
+    sizes = b"\x44\x44" if version else b"\x44\x40"
+    extent = struct.pack(">I", 9) if version else b""
+    base = struct.pack(">I", at - 3)
+    place = (
+        item + (bytes(2) if version else b"") + bytes(2) + base + b"\0\1" + extent + struct.pack(">II", 3, length)
+    )
+    return place, sizes
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+@pytest.mark.parametrize("wide", [False, True])
+def test_items_are_found_in_every_form_of_their_boxes(version, wide):
+    block = exif_block(6)
+    front = box(b"ftyp", b"heic", bytes(4), b"heic") + box(b"mdat", bytes(4), block)
+    places = [placed(version, number, len(front) - len(block) - 4, len(block) + 4) for number in (1, 2)]
+    count = struct.pack(">I" if version == 2 else ">H", 2)
+    iloc = box(b"iloc", bytes([version, 0, 0, 0]), places[0][1], count, *(place for place, _ in places))
+    form = ">HH4s" if version < 2 else ">IH4s"
+    kinds = [struct.pack(form, number, 0, kind) for number, kind in ((1, b"hvc1"), (2, b"Exif"))]
+    infes = [box(b"infe", bytes([2 if version < 2 else 3, 0, 0, 0]), kind) for kind in kinds]
+    iinf = box(b"iinf", bytes(4), b"\0\2", *infes)
+    # The first item has a size, the second, which is the picture, another, and a turn.
+    other = box(b"ispe", struct.pack(">4xII", 5, 4))
+    numbers = [struct.pack(">I" if version else ">H", number) for number in (1, 2)]
+    entries = [[1], [2, 3]]
+    packed = [
+        bytes([len(entry)]) + struct.pack(f">{len(entry)}{'H' if wide else 'B'}", *entry) for entry in entries
+    ]
+    ipma = box(
+        b"ipma", bytes([min(version, 1), 0, 0, wide]), struct.pack(">I", 2), *map(bytes.__add__, numbers, packed)
+    )
+    iprp = box(b"iprp", box(b"ipco", other, SIZE, box(b"irot", b"\1")), ipma)
+    pitm = box(b"pitm", bytes([min(version, 1), 0, 0, 0]), struct.pack(">I" if version else ">H", 2))
+    info = probe(front + box(b"meta", bytes(4), pitm, iloc, iinf, iprp))
+    assert (info.size, info.orientation, info.exif) == ((23, 37), 8, block)
+
+
 @pytest.mark.parametrize("offset", [0, 6])
 def test_exif_of_avif_is_found_with_and_without_an_offset(offset):
     exif = Image.Exif()
@@ -643,6 +683,14 @@ def test_tiff_whose_directory_goes_beyond_its_end_leaves_fields_open(count):
 def test_tiff_whose_pixels_lie_beyond_its_end_is_damaged(tag, value):
     data = tiff(scene(37, 23), (tag, 4, [value]))
     assert probe(data).damage == "its strip or tile 0 goes beyond its end"
+
+
+def test_profile_of_a_tiff_beyond_its_end_is_none_and_the_picture_stays():
+    data = tiff(scene(37, 23), (34675, 1, list(b"a profile")))
+    at = data.index(struct.pack("<HHI", 34675, 1, 9)) + 8
+    image, info = decode(data[:at] + struct.pack("<I", len(data)) + data[at + 4 :])
+    assert (info.icc_profile, info.size) == (None, (37, 23))
+    np.testing.assert_array_equal(image, scene(37, 23))
 
 
 def packed_in_tiles(image, damaged=None):
@@ -1186,7 +1234,12 @@ def test_other_formats_are_known_by_their_signatures(format):
 # An Exif block that goes along to a picture of another size.
 
 
-def block_of(order, kind, size=(4000, 3000), orientation=6, thumbnail=b"", private=b"makers' notes"):
+JPEG_THUMBNAIL, STRIP_THUMBNAIL = (0x0201, 0x0202), (0x0111, 0x0117)
+
+
+def block_of(
+    order, kind, size=(4000, 3000), orientation=6, thumbnail=b"", private=b"makers' notes", tags=JPEG_THUMBNAIL
+):
     """An Exif block of sizes and an orientation, whose integers are of one kind.
 
     Behind IFD0, of three fields and a pointer, lies the Exif directory, of a maker's note and sizes, then the
@@ -1208,7 +1261,7 @@ def block_of(order, kind, size=(4000, 3000), orientation=6, thumbnail=b"", priva
     # A maker's note is bytes, of which the entry has the number and the place.
     inner = inner[:4] + struct.pack(f"{order}HI", 7, len(private)) + inner[10:]
     head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
-    behind = table([(0x0201, 4, shown), (0x0202, 4, len(thumbnail))]) + thumbnail if thumbnail else b""
+    behind = table([(tags[0], 4, shown), (tags[1], 4, len(thumbnail))]) + thumbnail if thumbnail else b""
     return head + table(main, second if thumbnail else 0) + inner + private + behind
 
 
@@ -1231,9 +1284,10 @@ def test_exif_for_another_size_is_the_same_block_otherwise(order, kind):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_thumbnail_is_cut_off_and_blanked(order):
+@pytest.mark.parametrize("tags", [JPEG_THUMBNAIL, STRIP_THUMBNAIL], ids=["jpeg", "strip"])
+def test_thumbnail_is_cut_off_and_blanked(order, tags):
     picture = saved(scene(16, 12), "jpeg")
-    block = block_of(order, 3, thumbnail=picture)
+    block = block_of(order, 3, thumbnail=picture, tags=tags)
     mended = exif_for(block, Size(640, 480))
     assert len(mended) == len(block)
     assert picture not in mended

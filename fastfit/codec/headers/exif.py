@@ -14,7 +14,8 @@ _SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength
 _RESOLUTIONS = (0x011A, 0x011B)
 _LONG, _RATIONAL = 4, 5
 _MOST_SHORT = 65535
-_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+# Where a thumbnail lies, and how long it is: a JPEG, or strips, of which one is usual.
+_THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))
 _INTEGERS = {3: "H", 4: "I"}  # a SHORT by the standard; some writers make it a LONG
 
 
@@ -130,12 +131,13 @@ def _drop_thumbnail(tiff: bytearray, start: int) -> None:
         entry.tag: int(struct.unpack_from(entry.form, tiff, entry.at)[0]) for entry in _entries(tiff, second)
     }
     struct.pack_into("I", tiff, link, 0)
-    at, length = fields.get(_THUMBNAIL, len(tiff)), fields.get(_THUMBNAIL_LENGTH, 0)
     (count,) = struct.unpack_from(f"{order}H", tiff, second)
-    if at < second + 2 + 12 * count + 4:
-        raise struct.error("a thumbnail within the directories")
-    shown = max(0, min(length, len(tiff) - at))
-    tiff[at : at + shown] = bytes(shown)
+    for place, size in _THUMBNAILS:
+        at, length = fields.get(place, len(tiff)), fields.get(size, 0)
+        if at < second + 2 + 12 * count + 4:
+            raise struct.error("a thumbnail within the directories")
+        shown = max(0, min(length, len(tiff) - at))
+        tiff[at : at + shown] = bytes(shown)
 
 
 def _order(tiff: bytes | bytearray) -> str:
