@@ -3,7 +3,6 @@
 import io
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -187,20 +186,6 @@ BAD = {
     b"empty.jpg": (lambda path: path.touch(), "expected an encoded image, got no bytes"),
     b"line\nbreak \xff.png": (lambda path: path.write_bytes(b"text"), "expected a known image format"),
 }
-
-
-@pytest.fixture
-def alarm():
-    """Fail, rather than wait for ever, where a file blocks."""
-
-    def expired(*_):
-        raise TimeoutError("blocked for 30 seconds")
-
-    before = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(30)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

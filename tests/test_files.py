@@ -52,20 +52,6 @@ def source(tmp_path):
     return path
 
 
-@pytest.fixture
-def alarm():
-    """Fail, rather than wait for ever, where a file blocks."""
-
-    def expired(*_):
-        raise TimeoutError("blocked for 10 seconds")
-
-    before = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(10)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
-
-
 # Size, format, pixels.
 
 

@@ -8,9 +8,6 @@ import zlib
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("resource", reason="cases run in forked children, which Windows does not have")
-
 from encoded import saved, scene
 from fuzzing.cases import Cases
 from fuzzing.mutations import BLIND, KNOWING, edit_fields, mutate
