@@ -10,9 +10,9 @@ import cv2
 
 from benchmarks.photos import photographs
 from fastfit import shrink
-from fastfit.apply import Fit, apply_plan
 from fastfit.codec import decode, probe
 from fastfit.options import Input
+from fastfit.spec import Fit
 from fastfit.types import RESAMPLES, Size
 
 RATIOS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.2, 4.0)
@@ -72,7 +72,7 @@ def _cells(path: Path) -> Iterator[Shrunk]:
             if min(target) >= 16:
                 spec = Fit(target, "stretch")
                 moved = shrink.shrunk_plan(spec.plan(size), info, Size(small.shape[1], small.shape[0]), scale)
-                yield Shrunk(path.name, scale, ratio, rough, cv2.PSNR(spec(whole), apply_plan(spec, moved, small)))
+                yield Shrunk(path.name, scale, ratio, rough, cv2.PSNR(spec(whole), spec.apply(moved, small)))
 
 
 def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
@@ -84,7 +84,7 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
             image, _, planned = shrink.decode_for(data, spec, Input(), name=path.name)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
-                yield cv2.PSNR(spec(whole), apply_plan(spec, planned, image)), path.name, size, resample, scale
+                yield cv2.PSNR(spec(whole), spec.apply(planned, image)), path.name, size, resample, scale
 
 
 def _worst(cells: list[Shrunk], scale: int, ratio: float) -> str:

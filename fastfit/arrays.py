@@ -1,40 +1,79 @@
-"""What goes in and out of a fit: images, fills and `out`, checked."""
+"""What goes in and out of a fit: images of any library, fills and `out`, checked."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from fastfit.errors import ImageError, OptionError, describe
-from fastfit.types import Image, Size
+from fastfit.types import Image
 
-__all__ = ["Fill", "as_image", "check_out", "fill_for"]
+__all__ = ["Fill", "as_array", "as_image", "check_out", "fill_for", "is_packed"]
 
 Fill: TypeAlias = float | Sequence[float]
 
 _DTYPES = (np.uint8, np.uint16, np.float32)
+# Pillow's modes whose samples are grey, RGB and alpha as they lie in memory, and what others can be turned into.
+_MODES = {"L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "F": "F", "I;16": "I;16"}
+_MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "RGBX": "RGB"}
+_KEYED = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
+"""Modes of which one level or colour may be transparent."""
+_ORIENTATION = 0x0112
+# What ``PIL.ImageOps.exif_transpose`` does for each orientation, as ``PIL.Image.Transpose`` counts.
+_TRANSPOSES = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+
+
+def as_array(image: Any) -> Image:
+    """Return an image of another library as an array; memory is shared where the library shares it.
+
+    Parameters
+    ----------
+    image : object
+        An array; a ``PIL.Image.Image``, which is turned upright if it has an orientation, and becomes grey, RGB or
+        RGBA if it has a palette, inks or a transparent level; or anything with ``__array_interface__``,
+        ``__array__`` or ``__dlpack__`` in the memory of the CPU, such as a ``torch.Tensor``.
+
+    Raises
+    ------
+    ImageError
+        Nothing of that kind, or a mode of Pillow's that is no picture.
+    """
+    if isinstance(image, np.ndarray):
+        return image
+    if hasattr(image, "getbands") and hasattr(image, "getexif"):
+        image = _upright(image)
+    try:
+        if hasattr(image, "__array_interface__") or hasattr(image, "__array__"):
+            return np.asarray(image)
+        if hasattr(image, "__dlpack__"):
+            return np.from_dlpack(image)
+    except (TypeError, ValueError, RuntimeError, BufferError, AttributeError) as error:
+        # A tensor on a GPU or with a gradient, a dtype that NumPy has not.
+        raise ImageError("image", "what NumPy can read", f"a {type(image).__name__} ({error})") from error
+    raise ImageError("image", "an array, a PIL image or a tensor", f"a {type(image).__name__}")
 
 
 def as_image(image: Image) -> Image:
-    """Check an image and return a view of it with a channel axis.
+    """Check an array and return a view of it with a channel axis.
 
     Raises
     ------
     ImageError
     """
-    if not isinstance(image, np.ndarray):
-        raise ImageError("image", "a numpy.ndarray", f"a {type(image).__name__}")
     if image.dtype not in _DTYPES or not image.dtype.isnative:
         raise ImageError("image", "dtype uint8, uint16 or float32", f"{image.dtype.str} ({image.dtype.name})")
     if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
-        raise ImageError("image", "shape (H, W) or (H, W, C) with C from 1 to 4", describe(image.shape))
+        got = describe(image.shape)
+        if image.ndim == 3 and 1 <= image.shape[0] <= 4 < image.shape[2]:
+            got += ": channels first? permute(1, 2, 0) of a tensor and np.moveaxis(…, 0, -1) put them last"
+        raise ImageError("image", "shape (H, W) or (H, W, C) with C from 1 to 4", got)
     if 0 in image.shape:
         raise ImageError("image", "at least one pixel", f"shape {image.shape}")
     return image if image.ndim == 3 else image[..., None]
 
 
-def fill_for(fill: Fill, image: Image) -> Image:
-    """Return the fill as an array that broadcasts over the image's channels.
+def fill_for(fill: Fill, dtype: np.dtype[Any], channels: int) -> Image:
+    """Return the fill as ``(1,)`` or ``(channels,)`` samples of a dtype.
 
     Raises
     ------
@@ -42,36 +81,56 @@ def fill_for(fill: Fill, image: Image) -> Image:
         Neither one value nor one for each channel, or beyond what the dtype holds.
     """
     values = np.atleast_1d(np.asarray(fill, dtype=np.float64))
-    channels = image.shape[2]
     if values.size not in (1, channels):
         raise OptionError("fill", f"1 or {channels} values for this image", describe(fill))
-    if np.issubdtype(image.dtype, np.integer):
-        top = np.iinfo(image.dtype).max
+    if np.issubdtype(dtype, np.integer):
+        top = np.iinfo(dtype).max
         if values.min() < 0 or values.max() > top:
-            raise OptionError("fill", f"values from 0 to {top} for {image.dtype}", describe(fill))
+            raise OptionError("fill", f"values from 0 to {top} for {dtype}", describe(fill))
         values = np.rint(values)
-    elif np.abs(values).max() > np.finfo(image.dtype).max:
-        raise OptionError("fill", f"values that {image.dtype} holds", describe(fill))
-    return values.astype(image.dtype)
+    elif np.abs(values).max() > np.finfo(dtype).max:
+        raise OptionError("fill", f"values that {dtype} holds", describe(fill))
+    return values.astype(dtype)
 
 
-def check_out(out: Image, image: Image, size: Size) -> None:
-    """Refuse an array that the result of fitting `image` to `size` cannot be written into.
+def check_out(out: Image, image: Image, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse an array that the result of fitting `image`, of this shape and dtype, cannot be written into.
 
     Raises
     ------
     OptionError
     """
-    shape = (size.height, size.width, *image.shape[2:])
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != image.dtype:
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
         got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else describe(out)
-        raise OptionError("out", f"an array of {image.dtype} {shape}", got)
+        raise OptionError("out", f"an array of {dtype} {shape}", got)
     if not out.flags.writeable:
         raise OptionError("out", "a writeable array", "a read-only one")
     if _overlap(out, image):
         raise OptionError("out", "memory apart from the image's", "an overlap")
 
 
+def is_packed(out: Image) -> bool:
+    """Tell whether the pixels of a row lie side by side, as OpenCV and the products write ``(H, W, C)``."""
+    height, width, channels = out.shape
+    if height == 1 or width == 1:  # NumPy lets such axes have any stride, and OpenCV does not
+        return False
+    row, pixel, sample = out.strides
+    side_by_side = (sample == out.itemsize or channels == 1) and pixel == channels * out.itemsize
+    return bool(side_by_side and row >= width * pixel)
+
+
 def _overlap(out: Image, image: Image) -> bool:
     # Within the same bounds the exact answer may take long for odd strides; for images it does not.
     return np.may_share_memory(out, image) and np.shares_memory(out, image)
+
+
+def _upright(image: Any) -> Any:
+    """Return a PIL image as a viewer shows it, by its own methods: Pillow need not be here."""
+    keyed = _KEYED.get(image.mode) if "transparency" in image.info else None
+    mode = keyed or _MODES.get(image.mode)
+    if mode is None:
+        raise ImageError("image", 'a PIL image of a mode like "RGB", by convert("RGB")', f'mode "{image.mode}"')
+    if mode != image.mode:
+        image = image.convert(mode)
+    turn = _TRANSPOSES.get(image.getexif().get(_ORIENTATION, 1))
+    return image if turn is None else image.transpose(turn)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from fastfit.apply import Fit
 from fastfit.errors import FastfitError
 from fastfit.files import fit_file
 from fastfit.options import Input, Output
+from fastfit.spec import Fit
 from fastfit.tasks import Task
 from fastfit.threads import single_threaded
 

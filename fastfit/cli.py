@@ -10,10 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fastfit import __version__, bulk
-from fastfit.apply import Fit
 from fastfit.codec import FORMATS, MAX_PIXELS, MAX_SCANS, SUBSAMPLINGS, check_size, formats
 from fastfit.errors import FastfitError, OptionError
 from fastfit.options import COLORS, FRAMES, ICCS, METADATA, ON_DAMAGE, Input, Output
+from fastfit.spec import Fit
 from fastfit.tasks import collect
 from fastfit.types import MODES, RESAMPLES, as_size
 

@@ -6,31 +6,34 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fastfit.errors import OptionError, describe
+from fastfit.placement import Placement
 from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_number, as_size
 
 __all__ = ["Plan", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Placement):
     """What a fit does to an image: read `crop`, write it to `inner`, fill the rest.
 
-    Immutable and hashable; equal inputs give equal plans.
+    Immutable and hashable; equal inputs give equal plans. `inner` is on whole pixels. What it does to the picture
+    its methods do to annotations: `points`, `boxes`, `mask`; `inverse` goes the way back.
     """
-
-    src: Size
-    """Size of the source, in pixels."""
-    dst: Size
-    """Size of the result, in pixels."""
-    crop: Box
-    """What is read from the source, in source pixels; floats, sub-pixel."""
-    inner: Box
-    """What is written of the result, in its pixels; ints."""
 
     @property
     def inner_size(self) -> Size:
         """Size of the part of the result that holds the picture, at least 1×1."""
         return Size(int(self.inner.width), int(self.inner.height))
+
+    @property
+    def cropped(self) -> float:
+        """Share of the source that is not shown, from 0 to 1."""
+        return 1.0 - self.crop.width / self.src.width * (self.crop.height / self.src.height)
+
+    @property
+    def padded(self) -> float:
+        """Share of the result that is filled and shows no picture, from 0 to 1."""
+        return 1.0 - self.inner.width / self.dst.width * (self.inner.height / self.dst.height)
 
     def snapped(self) -> "Plan":
         """Return the plan with `crop` on whole pixels, as `cv2.resize` on an array slice needs it.

@@ -16,6 +16,7 @@ from fastfit.codec import (
     check_littlecms,
 )
 from fastfit.errors import OptionError, describe
+from fastfit.types import as_flag
 
 __all__ = ["COLORS", "FRAMES", "ICCS", "METADATA", "ON_DAMAGE", "SUBSAMPLINGS", "Input", "Output"]
 
@@ -60,7 +61,7 @@ class Input:
         _check("on_damage", self.on_damage, ON_DAMAGE)
         _check("frames", self.frames, FRAMES)
         set_ = object.__setattr__
-        set_(self, "exact", _as_flag("exact", self.exact))
+        set_(self, "exact", as_flag("exact", self.exact))
         set_(self, "max_pixels", as_limit("max_pixels", self.max_pixels))
         set_(self, "max_scans", as_limit("max_scans", self.max_scans))
 
@@ -123,8 +124,8 @@ class Output:
         _check("metadata", self.metadata, METADATA)
         set_ = object.__setattr__
         set_(self, "quality", as_quality(self.quality))
-        set_(self, "progressive", _as_flag("progressive", self.progressive))
-        set_(self, "lossless", _as_flag("lossless", self.lossless))
+        set_(self, "progressive", as_flag("progressive", self.progressive))
+        set_(self, "lossless", as_flag("lossless", self.lossless))
         set_(self, "subsampling", as_subsampling(self.subsampling))
         set_(self, "compression", as_compression(self.compression))
 
@@ -132,10 +133,3 @@ class Output:
 def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in allowed:
         raise OptionError(name, f"one of {', '.join(allowed)}", describe(value))
-
-
-def _as_flag(name: str, value: Any) -> bool:
-    # What says so itself, as np.True_ does, but no number and no word.
-    if type(value).__name__ not in ("bool", "bool_"):
-        raise OptionError(name, "True or False", describe(value))
-    return bool(value)

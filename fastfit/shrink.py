@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from fastfit.apply import Fit
 from fastfit.codec import REVERSED, ImageInfo, as_bytes, decode, probe
 from fastfit.geometry import Plan
 from fastfit.options import Input
 from fastfit.resample import INTERPOLATIONS
+from fastfit.spec import Fit
 from fastfit.types import Box, Image, Size
 
 __all__ = ["decode_for"]
@@ -24,7 +24,13 @@ _ROUGHNESS = ((2.0, 11_500.0), (1.4, 3_500.0))
 
 
 def decode_for(
-    data: bytes, spec: Fit, source: Input, *, name: str, srgb: bool = False, listen: bool = False
+    data: bytes,
+    spec: Fit,
+    source: Input,
+    *,
+    name: str,
+    srgb: bool = False,
+    listen: bool = False,
 ) -> tuple[Image, ImageInfo, Plan]:
     """Decode an image no larger than a fit needs it.
 

@@ -133,6 +133,18 @@ def as_number(value: Any) -> float:
     return float(value)
 
 
+def as_flag(name: str, value: Any) -> bool:
+    """Return what says of itself that it is true or false, as ``np.True_`` does, but no number and no word.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise OptionError(name, "True or False", describe(value))
+    return bool(value)
+
+
 def as_sequence(value: Any) -> Sequence[Any]:
     """Return values that come in an order: a list, a tuple, an array; not text, bytes, sets or dicts.
 

@@ -432,8 +432,8 @@ def test_what_is_not_finite_stays_where_it_is(resample, channels, channel, value
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ([[1, 2]], "image: expected a numpy.ndarray, got a list"),
-        (None, "image: expected a numpy.ndarray, got a NoneType"),
+        ([[1, 2]], "image: expected an array, a PIL image or a tensor, got a list"),
+        (None, "image: expected an array, a PIL image or a tensor, got a NoneType"),
         (np.zeros((4, 4), np.int16), "image: expected dtype uint8, uint16 or float32, got <i2 (int16)"),
         (np.zeros((4, 4), np.float64), "image: expected dtype uint8, uint16 or float32, got <f8 (float64)"),
         (np.zeros((4, 4), bool), "image: expected dtype uint8, uint16 or float32, got |b1 (bool)"),
@@ -446,8 +446,8 @@ def test_what_is_not_finite_stays_where_it_is(resample, channels, channel, value
             "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (2, 4, 4, 3)",
         ),
         (
-            np.zeros((4, 4, 5), np.uint8),
-            "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (4, 4, 5)",
+            np.zeros((5, 4, 5), np.uint8),
+            "image: expected shape (H, W) or (H, W, C) with C from 1 to 4, got (5, 4, 5)",
         ),
         (
             np.zeros((4, 4, 0), np.uint8),

@@ -1,9 +1,11 @@
 """Resampling in two families that are never confused: Pillow's convolutions and OpenCV's interpolations."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from fastfit.arrays import is_packed
 from fastfit.resample.alpha import opaque, premultiply, unpremultiply
 from fastfit.resample.convolve import convolve, passes, store
 from fastfit.resample.filters import FILTERS
@@ -14,7 +16,14 @@ __all__ = ["FILTERS", "INTERPOLATIONS", "resample_into"]
 
 
 def resample_into(
-    image: Image, box: Box, out: Image, resample: str, *, alpha: bool, reducing_gap: float | None = None
+    image: Image,
+    box: Box,
+    out: Image,
+    resample: str,
+    *,
+    alpha: bool,
+    reducing_gap: float | None = None,
+    write: Callable[[Image, Image], None] | None = None,
 ) -> None:
     """Resample `box` of an image into `out`.
 
@@ -25,20 +34,27 @@ def resample_into(
     box : Box
         In pixels, within the image; on whole pixels for an interpolation of OpenCV's.
     out : ndarray, (height, width, C)
-        Same dtype and channels, any strides; all of it is written.
+        Same dtype and channels, any strides, or whatever `write` makes of the samples; all of it is written.
     resample : str
         A key of `FILTERS` or of `INTERPOLATIONS`.
     alpha : bool
         Whether the last channel is alpha. Only convolutions heed it; OpenCV's are as OpenCV does them.
     reducing_gap : float, optional
         For a convolution: average whole blocks first where that leaves at least so many times the final size.
+    write : callable, optional
+        Called with blocks of the result, ``(h, w, C)`` in the image's dtype, and the parts of `out` that they
+        belong to, while they are in the cache; together they are all of it. Blocks are not to be kept.
     """
+    if resample not in INTERPOLATIONS and not _copies(box, out):
+        _convolve_into(image, box, out, resample, alpha, reducing_gap, write)
+        return
+    block = out if write is None else np.empty((*out.shape[:2], image.shape[2]), image.dtype)
     if resample in INTERPOLATIONS:
-        interpolate(image, box, out, resample)
-    elif _copies(box, out):
-        np.copyto(out, image[int(box.top) : int(box.bottom), int(box.left) : int(box.right)])
+        interpolate(image, box, block, resample)
     else:
-        _convolve_into(image, box, out, resample, alpha, reducing_gap)
+        np.copyto(block, image[int(box.top) : int(box.bottom), int(box.left) : int(box.right)])
+    if write is not None:
+        write(block, out)
 
 
 def _copies(box: Box, out: Image) -> bool:
@@ -47,31 +63,44 @@ def _copies(box: Box, out: Image) -> bool:
 
 
 def _convolve_into(
-    image: Image, box: Box, out: Image, resample: str, alpha: bool, reducing_gap: float | None
+    image: Image,
+    box: Box,
+    out: Image,
+    resample: str,
+    alpha: bool,
+    reducing_gap: float | None,
+    write: Callable[[Image, Image], None] | None,
 ) -> None:
-    size, quantized = Size(out.shape[1], out.shape[0]), out.dtype == np.uint8
+    size, dtype = Size(out.shape[1], out.shape[0]), image.dtype
     factor = _factor(box, size, reducing_gap)
     if factor == (1, 1):
-        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, quantized=quantized)
+        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, quantized=dtype == np.uint8)
         image, weighted = _weighted(planned.crop(image), alpha)
     else:
         left, top, right, bottom = _reach(image, box, size, resample)
         image, weighted = _weighted(image[top:bottom, left:right], alpha)
         image, (fx, fy) = reduce(image, factor), factor
         box = Box((box.left - left) / fx, (box.top - top) / fy, (box.right - left) / fx, (box.bottom - top) / fy)
-        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, quantized=quantized)
+        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, quantized=dtype == np.uint8)
         image = planned.crop(image)
-    floats = weighted and not quantized
-    target = out if _packed(out) and not floats else np.empty(out.shape, np.float32 if floats else out.dtype)
-    convolve(image, planned, target)
+    if not weighted and (write is not None or is_packed(out)):
+        convolve(image, planned, out, write)
+        return
+    # Premultiplied samples of 16 bits are floats until the end.
+    floats = np.dtype(np.float32) if weighted and dtype != np.uint8 else dtype
+    whole = np.empty((*out.shape[:2], image.shape[2]), floats)
+    convolve(image, planned, whole)
     if weighted:
-        unpremultiply(target)
-    if target.dtype != out.dtype:
-        rounded = np.empty(out.shape, out.dtype)
-        store(target.reshape(size.height, -1), rounded.reshape(size.height, -1))
-        target = rounded
-    if target is not out:
-        np.copyto(out, target)
+        unpremultiply(whole)
+    if floats != dtype:
+        rounded = np.empty(whole.shape, dtype)
+        store(whole.reshape(size.height, -1), rounded.reshape(size.height, -1))
+        whole = rounded
+    (write or _copy)(whole, out)
+
+
+def _copy(block: Image, out: Image) -> None:
+    np.copyto(out, block)
 
 
 def _weighted(image: Image, alpha: bool) -> tuple[Image, bool]:
@@ -101,13 +130,3 @@ def _reach(image: Image, box: Box, size: Size, resample: str) -> tuple[int, int,
         min(image.shape[1], math.ceil(box.right + across)),
         min(image.shape[0], math.ceil(box.bottom + down)),
     )
-
-
-def _packed(out: Image) -> bool:
-    """Tell whether the pixels of a row lie side by side, as OpenCV and the products write them."""
-    height, width, channels = out.shape
-    if height == 1 or width == 1:  # NumPy lets such axes have any stride, and OpenCV does not
-        return False
-    row, pixel, sample = out.strides
-    side_by_side = (sample == out.itemsize or channels == 1) and pixel == channels * out.itemsize
-    return bool(side_by_side and row >= width * pixel)

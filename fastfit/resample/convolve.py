@@ -1,8 +1,9 @@
 """Convolution by banded matrix products: two passes over strips that stay in the cache."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -26,6 +27,8 @@ _HALF_UP = 2.0**-24
 _MOST_DOUBTFUL = 200
 
 _add: Any = cv2.add  # its stubs leave out scalars
+
+_Write: TypeAlias = Callable[[Image, Image], None]
 
 
 class Passes(NamedTuple):
@@ -67,7 +70,7 @@ def passes(source: Size, target: Size, box: Box, resample: str, *, quantized: bo
     return Passes(down, across, lost > 0 and lost > 2 * (source.width - target.width))
 
 
-def convolve(image: Image, passes: Passes, out: Image) -> None:
+def convolve(image: Image, passes: Passes, out: Image, write: _Write | None = None) -> None:
     """Resample the part of an image that `passes` read into `out`.
 
     Parameters
@@ -78,48 +81,67 @@ def convolve(image: Image, passes: Passes, out: Image) -> None:
     out : ndarray, (height, width, C)
         Of the image's dtype, or ``float32`` for neither rounding nor clipping; its pixels must be contiguous
         along a row. All of it is written. 8-bit images are rounded and clipped between the passes, as in Pillow.
+    write : callable, optional
+        Called with each strip of the result, in the image's dtype, and its part of `out`, which then may be of any
+        form that has the same height and width.
     """
-    if out.dtype == np.float32:
+    if image.dtype == np.float32:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite spreads; it is no one's mistake
-            _two_passes(image, passes, out)
+            _two_passes(image, passes, out, write)
     else:
-        _two_passes(image, passes, out)
+        _two_passes(image, passes, out, write)
 
 
-def _two_passes(image: Image, passes: Passes, out: Image) -> None:
+def _two_passes(image: Image, passes: Passes, out: Image, write: _Write | None) -> None:
     down, across, height_first = passes
-    height, width, channels = out.shape
-    middle_dtype = np.uint8 if out.dtype == np.uint8 else np.float32
+    height, width = out.shape[:2]
+    channels, middle_dtype = image.shape[2], np.uint8 if image.dtype == np.uint8 else np.float32
+    dtype = out.dtype if write is None else image.dtype
     if not across.runs:
-        _resample_height(image, down, out)
+        _resample_height(image, down, out, dtype, write)
     elif not down.runs:
-        _resample_width(image, across, out)
+        _resample_width(image, across, out, dtype, write)
     elif height_first:
         middle = scratch("middle", (height, image.shape[1], channels), middle_dtype)
-        _resample_height(image, down, middle)
-        _resample_width(middle, across, out)
+        _resample_height(image, down, middle, middle.dtype)
+        _resample_width(middle, across, out, dtype, write)
     else:
         middle = scratch("middle", (image.shape[0], width, channels), middle_dtype)
-        _resample_width(image, across, middle)
-        _resample_height(middle, down, out)
+        _resample_width(image, across, middle, middle.dtype)
+        _resample_height(middle, down, out, dtype, write)
 
 
-def _resample_height(image: Image, band: Band, out: Image) -> None:
+def _resample_height(
+    image: Image, band: Band, out: Image, dtype: np.dtype[Any], write: _Write | None = None
+) -> None:
     """Resample the first axis of ``(H, W, C)``, in strips of columns."""
     if not band.runs:
-        np.copyto(out, image, casting="unsafe")
+        (write or _store)(image, out)
         return
-    source, target = image.reshape(image.shape[0], -1), out.reshape(band.n_out, -1)
-    lanes = _lanes(band, source.shape[1], 1)
+    channels = image.shape[2]
+    source = image.reshape(image.shape[0], -1)
+    lanes = _lanes(band, source.shape[1], 1 if write is None else channels)
     for at in range(0, source.shape[1], lanes):
         strip = source[:, at : at + lanes]
         x, y = _buffers(band, strip.shape[1])
         np.copyto(x, strip, casting="unsafe")
         _multiply(band, x, y)
-        _finish(band, x, y, target[:, at : at + lanes])
+        if write is None:
+            _finish(band, x, y, out.reshape(band.n_out, -1)[:, at : at + lanes])
+        else:
+            block = scratch("block", y.shape, dtype)
+            _finish(band, x, y, block)
+            columns = slice(at // channels, (at + lanes) // channels)
+            write(block.reshape(band.n_out, -1, channels), out[:, columns])
 
 
-def _resample_width(image: Image, band: Band, out: Image) -> None:
+def _store(image: Image, out: Image) -> None:
+    np.copyto(out, image, casting="unsafe")
+
+
+def _resample_width(
+    image: Image, band: Band, out: Image, dtype: np.dtype[Any], write: _Write | None = None
+) -> None:
     """Resample the second axis of ``(H, W, C)``, in strips of rows.
 
     Turned by 90°, it is the same product with long contiguous rows, twice as fast as a product with narrow
@@ -132,9 +154,13 @@ def _resample_width(image: Image, band: Band, out: Image) -> None:
         x, y = _buffers(band, strip.shape[0] * channels)
         np.copyto(x, _turned(strip), casting="unsafe")
         _multiply(band, x, y)
-        turned = scratch("turned", (band.n_out, strip.shape[0], channels), out.dtype)
+        turned = scratch("turned", (band.n_out, strip.shape[0], channels), dtype)
         _finish(band, x, y, turned.reshape(y.shape))
-        cv2.transpose(turned, target)
+        if write is None:
+            cv2.transpose(turned, target)
+        else:
+            block = scratch("block", (strip.shape[0], band.n_out, channels), dtype)
+            write(cv2.transpose(turned, block).reshape(block.shape), target)
 
 
 def _turned(strip: Image) -> Image:

@@ -1,0 +1,229 @@
+"""Where a rectangle of one image lies in another: moves points, boxes and masks there."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fastfit.errors import ImageError, OptionError, describe
+from fastfit.types import Box, Size
+
+__all__ = ["Placement"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A rectangle of one image and the rectangle of another that shows it.
+
+    Coordinates are those of `Box`: pixel *i* covers ``[i, i + 1)`` and its centre is ``i + 0.5``. That is how
+    COCO and torchvision write boxes. Where integers stand for the centres of pixels, as keypoints often do and
+    ``cv2.warpAffine`` does, add 0.5 before and take 0.5 off after.
+    """
+
+    src: Size
+    """Size of the source, in pixels."""
+    dst: Size
+    """Size of the result, in pixels."""
+    crop: Box
+    """What is read from the source, in source pixels; floats, sub-pixel."""
+    inner: Box
+    """Where it lies in the result, in result pixels."""
+
+    @property
+    def inverse(self) -> "Placement":
+        """The way back: moves what was found in the result to the source."""
+        return Placement(self.dst, self.src, self.inner, self.crop)
+
+    @property
+    def matrix(self) -> Floats:
+        """The same as a matrix: ``(2, 3)``, ``float64``, the caller's; ``matrix @ (x, y, 1)`` moves a point."""
+        across, down = self._scales()
+        return np.array(
+            [
+                [across, 0.0, self.inner.left - across * self.crop.left],
+                [0.0, down, self.inner.top - down * self.crop.top],
+            ]
+        )
+
+    def points(self, xy: npt.ArrayLike) -> Floats:
+        """Move points.
+
+        Parameters
+        ----------
+        xy : array_like, (..., 2)
+            ``x, y`` in pixels of the source; points outside of it move like all others.
+
+        Returns
+        -------
+        ndarray, (..., 2)
+            ``float64``, in pixels of the result; a new array.
+
+        Raises
+        ------
+        OptionError
+            Not numbers, or not in pairs.
+
+        Examples
+        --------
+        >>> from fastfit import plan
+        >>> plan((4000, 3000), (1280, 720), "pad").points([[2000, 1500], [0, 3000]])
+        array([[640., 360.],
+               [160., 720.]])
+        """
+        return self._moved(_as_rows("xy", xy, 2))
+
+    def boxes(self, xyxy: npt.ArrayLike, *, clip: bool = False) -> Floats:
+        """Move boxes.
+
+        Parameters
+        ----------
+        xyxy : array_like, (..., 4)
+            ``left, top, right, bottom`` in pixels of the source.
+        clip : bool
+            Cut them off where the picture ends in the result: at the edges of `inner`. A box that is not in the
+            picture at all has no area then; `visible` says how much of each is left.
+
+        Returns
+        -------
+        ndarray, (..., 4)
+            ``float64``, in pixels of the result; a new array.
+
+        Raises
+        ------
+        OptionError
+            Not numbers, or not in fours.
+
+        Examples
+        --------
+        >>> from fastfit import plan
+        >>> moved = plan((2000, 1000), (500, 500), "cover")
+        >>> moved.boxes([[400, 0, 800, 500]], clip=True), moved.visible([[400, 0, 800, 500]])
+        (array([[  0.,   0., 150., 250.]]), array([0.75]))
+        """
+        rows = _as_rows("xyxy", xyxy, 4)
+        moved = self._moved(rows.reshape(*rows.shape[:-1], 2, 2)).reshape(rows.shape)
+        if clip:
+            low, high = np.array(self.inner[:2] * 2), np.array(self.inner[2:] * 2)
+            np.clip(moved, low, high, out=moved)
+        return moved
+
+    def visible(self, xyxy: npt.ArrayLike) -> Floats:
+        """Tell how much of each box the result shows.
+
+        Parameters
+        ----------
+        xyxy : array_like, (..., 4)
+            ``left, top, right, bottom`` in pixels of the source.
+
+        Returns
+        -------
+        ndarray, (...)
+            ``float64``: the share of the box's area within `crop`, from 0 to 1. A box without width or height
+            counts by its place.
+
+        Raises
+        ------
+        OptionError
+            Not numbers, or not in fours.
+        """
+        rows = _as_rows("xyxy", xyxy, 4)
+        low, high = rows[..., :2], rows[..., 2:]
+        first, last = np.array(self.crop[:2]), np.array(self.crop[2:])
+        extent = high - low
+        shown = np.minimum(high, last) - np.maximum(low, first)
+        flat = extent <= 0
+        share = np.clip(shown, 0.0, None) / np.where(flat, 1.0, extent)
+        share = np.where(flat, (low >= first) & (high <= last), share)
+        both: Floats = share[..., 0] * share[..., 1]
+        return both
+
+    def mask(self, mask: npt.NDArray[Any], fill: float = 0) -> npt.NDArray[Any]:
+        """Move a mask: the nearest sample, nothing in between.
+
+        Parameters
+        ----------
+        mask : ndarray, (H, W) or (H, W, C)
+            Of the source's size; labels of any dtype. Only read.
+        fill : number
+            For what the source does not show: the borders of pad or, on the way back, what was cropped.
+
+        Returns
+        -------
+        ndarray, (height, width) or (height, width, C)
+            Of the result's size and the mask's dtype; a new array.
+
+        Raises
+        ------
+        ImageError
+            `mask` is no array of the source's size.
+        OptionError
+            `fill` is nothing that the mask's dtype holds.
+
+        Notes
+        -----
+        The sample of a pixel is the one that its centre falls into, as with Pillow's ``NEAREST``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastfit import plan
+        >>> plan((400, 300), (640, 360), "pad").mask(np.ones((300, 400), np.int64), fill=-1).shape
+        (360, 640)
+        """
+        if not isinstance(mask, np.ndarray) or mask.ndim not in (2, 3) or mask.shape[:2] != self.src[::-1]:
+            got = f"shape {mask.shape}" if isinstance(mask, np.ndarray) else f"a {type(mask).__name__}"
+            raise ImageError("mask", f"an array of shape {self.src[::-1]} or {(*self.src[::-1], 'C')}", got)
+        across, down = self._scales()
+        columns, xs = _nearest(self.dst.width, self.crop.left, self.crop.right, self.inner.left, across)
+        rows, ys = _nearest(self.dst.height, self.crop.top, self.crop.bottom, self.inner.top, down)
+        moved = np.full((self.dst.height, self.dst.width, *mask.shape[2:]), _as_fill(fill, mask.dtype), mask.dtype)
+        moved[rows, columns] = mask.take(ys, axis=0).take(xs, axis=1)
+        return moved
+
+    def _scales(self) -> tuple[float, float]:
+        return self.inner.width / self.crop.width, self.inner.height / self.crop.height
+
+    def _moved(self, rows: Floats) -> Floats:
+        # Not by the matrix: from here, the first corner of `crop` comes out as that of `inner` to the last bit.
+        return (rows - self.crop[:2]) * self._scales() + self.inner[:2]
+
+
+def _nearest(
+    length: int, low: float, high: float, start: float, scale: float
+) -> tuple[slice, npt.NDArray[np.intp]]:
+    """Return the result's pixels whose centres the source shows, and the source's pixel of each."""
+    stop = start + (high - low) * scale
+    first, last = max(math.ceil(start - 0.5), 0), min(math.ceil(stop - 0.5), length)
+    centres = (np.arange(first, last) + 0.5 - start) / scale + low
+    places = np.clip(np.floor(centres), math.floor(low), math.ceil(high) - 1)
+    return slice(first, max(first, last)), places.astype(np.intp)
+
+
+def _as_rows(name: str, values: npt.ArrayLike, width: int) -> Floats:
+    expected = f"numbers of shape (..., {width})"
+    try:
+        rows = np.asarray(values)
+    except (TypeError, ValueError):
+        raise OptionError(name, expected, describe(values)) from None
+    if rows.dtype.kind not in "iuf":
+        raise OptionError(name, expected, describe(values))
+    if rows.shape == (0,):  # an empty list
+        rows = rows.reshape(0, width)
+    if rows.ndim == 0 or rows.shape[-1] != width:
+        raise OptionError(name, expected, f"shape {rows.shape}")
+    return rows.astype(np.float64)
+
+
+def _as_fill(fill: float, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    try:
+        value = np.asarray(fill).astype(dtype)
+        same = value.ndim == 0 and bool(value == fill or fill != fill)  # NaN is not itself
+    except (TypeError, ValueError, OverflowError):
+        same = False
+    if not same:
+        raise OptionError("fill", f"a number that {dtype} holds", describe(fill))
+    return value
