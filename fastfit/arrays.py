@@ -8,7 +8,7 @@ import numpy as np
 from fastfit.errors import ImageError, OptionError, describe
 from fastfit.types import Image
 
-__all__ = ["Fill", "as_array", "as_image", "check_out", "fill_for", "is_packed"]
+__all__ = ["Fill", "as_array", "as_image", "check_out", "fill_for", "is_packed", "overlap"]
 
 Fill: TypeAlias = float | Sequence[float]
 
@@ -105,7 +105,7 @@ def check_out(out: Image, image: Image, shape: tuple[int, ...], dtype: np.dtype[
         raise OptionError("out", f"an array of {dtype} {shape}", got)
     if not out.flags.writeable:
         raise OptionError("out", "a writeable array", "a read-only one")
-    if _overlap(out, image):
+    if overlap(out, image):
         raise OptionError("out", "memory apart from the image's", "an overlap")
 
 
@@ -119,7 +119,8 @@ def is_packed(out: Image) -> bool:
     return bool(side_by_side and row >= width * pixel)
 
 
-def _overlap(out: Image, image: Image) -> bool:
+def overlap(out: Image, image: Image) -> bool:
+    """Tell whether two arrays share a sample."""
     # Within the same bounds the exact answer may take long for odd strides; for images it does not.
     return np.may_share_memory(out, image) and np.shares_memory(out, image)
 

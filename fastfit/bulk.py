@@ -14,7 +14,7 @@ from fastfit.files import fit_file
 from fastfit.options import Input, Output
 from fastfit.spec import Fit
 from fastfit.tasks import Task
-from fastfit.threads import single_threaded
+from fastfit.threads import cores, single_threaded
 
 __all__ = ["Failure", "Outcome", "Report", "WorkerError", "fit_task", "report", "run"]
 
@@ -114,7 +114,7 @@ def run(
     """
     output, reading = output or Output(), input or Input()
     work = list(tasks)
-    jobs = min(_cores() if jobs == -1 else jobs, len(work))
+    jobs = min(cores() if jobs == -1 else jobs, len(work))
     if jobs <= 1:
         for task in work:
             yield fit_task(task, spec, reading, output, overwrite, listen=listen)
@@ -190,7 +190,3 @@ def _reason(task: Task, error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"{task.src}: out of memory"
     return str(error) if str(error).startswith(str(task.src)) else f"{task.src}: {error}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,299 @@
+"""Many arrays at once: `fit_many`, in threads, into one buffer."""
+
+import atexit
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice, takewhile
+from operator import length_hint
+from typing import Any, Literal, TypeAlias, overload
+
+import numpy as np
+
+from fastfit.arrays import as_array, overlap
+from fastfit.errors import FastfitError, ImageError, OptionError, describe
+from fastfit.spec import Fit
+from fastfit.threads import cores, single_threaded
+from fastfit.types import Image, as_integer
+
+__all__ = ["fit_many"]
+
+ReturnAs: TypeAlias = Literal["array", "list", "generator"]
+
+_ROWS = 64
+"""Of a buffer for images whose number nobody knows yet; it doubles as they come."""
+_AHEAD = 2
+"""Results that may wait to be taken, for each thread."""
+
+
+@overload
+def fit_many(
+    images: Iterable[Any],
+    spec: Fit,
+    *,
+    n_jobs: int = -1,
+    out: Image | None = None,
+    return_as: Literal["array"] = "array",
+) -> Image: ...
+@overload
+def fit_many(
+    images: Iterable[Any], spec: Fit, *, n_jobs: int = -1, out: None = None, return_as: Literal["list"]
+) -> list[Image]: ...
+@overload
+def fit_many(
+    images: Iterable[Any], spec: Fit, *, n_jobs: int = -1, out: None = None, return_as: Literal["generator"]
+) -> Generator[Image, None, None]: ...
+def fit_many(
+    images: Iterable[Any],
+    spec: Fit,
+    *,
+    n_jobs: int = -1,
+    out: Image | None = None,
+    return_as: ReturnAs = "array",
+) -> Image | list[Image] | Generator[Image, None, None]:
+    """Fit many images, of any mix of sizes, in threads.
+
+    Parameters
+    ----------
+    images : iterable of images, or ndarray, (N, H, W) or (N, H, W, C)
+        Whatever `spec` takes: arrays, PIL images, tensors. An iterator is read by one thread at a time, but not
+        always the same, and a few images ahead: four for each thread. Only read.
+    spec : Fit
+        What is done to each. For an array every result must have the same shape and dtype: with `channels`, grey,
+        RGB and RGBA images may be mixed.
+    n_jobs : int
+        Threads: a number, -1 for one on each core, -2 for one less, and so on. 1 works in the calling thread.
+    out : ndarray, (N, *shape), optional
+        Written and returned instead of a new array; of the dtype and the shape that ``spec.form`` tells, N the
+        number of images, any strides. It may be the NumPy view of a torch tensor in pinned or shared memory.
+    return_as : {"array", "list", "generator"}
+        One array of all results; a list, in which each may have a shape of its own; or a generator, that goes on
+        with the next images while its consumer is at work, and never holds more than two results for each thread.
+
+    Returns
+    -------
+    ndarray, (N, height, width, C) or (N, C, height, width); list or generator of ndarray
+        In the order of the images, each row equal to ``spec(image)``, whatever `n_jobs`. `out`, or new arrays that
+        are the caller's. Grey images without a channel axis make ``(N, height, width)``.
+
+    Raises
+    ------
+    FastfitError
+        An image cannot be fitted, or, for an array, not into a row like the first's. Its name begins with
+        ``images[i]``; of several the first one is raised. Rows of `out` before it are written, others may be.
+    OptionError
+        Another option is wrong, or `out` has another number of rows than there are images.
+
+    Notes
+    -----
+    While threads are at work, BLAS and OpenCV are limited to one thread each in the whole process; what the caller
+    had set holds again as soon as they pause.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> photos = [np.zeros((300, 400, 3), np.uint8), np.zeros((500, 200), np.uint8)]
+    >>> spec = Fit("224x224", channels=3, layout="CHW", dtype="float32", scale=1 / 255)
+    >>> fit_many(photos, spec).shape
+    (2, 3, 224, 224)
+    """
+    if not isinstance(spec, Fit):
+        raise OptionError("spec", "a Fit", describe(spec))
+    if return_as not in ("array", "list", "generator"):
+        raise OptionError("return_as", "one of array, list, generator", describe(return_as))
+    if out is not None and return_as != "array":
+        raise OptionError("out", f'None with return_as="{return_as}"', describe(out))
+    jobs, source = _as_jobs(n_jobs), _as_images(images)
+    if return_as == "array":
+        return _into_rows(source, spec, jobs, out)
+    results = _fitted(enumerate(source), lambda _, image: spec(image), jobs)
+    return list(results) if return_as == "list" else results
+
+
+def _as_jobs(value: int) -> int:
+    try:
+        number = as_integer(value)
+    except TypeError:
+        number = 0
+    if number == 0:
+        raise OptionError("n_jobs", "a number of threads, or -1 for all cores", describe(value))
+    return number if number > 0 else max(1, cores() + 1 + number)
+
+
+def _as_images(images: Any) -> Any:
+    """Return what can be iterated: a stack of images as an array, and whatever else as it is."""
+    if isinstance(images, (list, tuple)):
+        return images
+    if isinstance(images, np.ndarray) or hasattr(images, "__array__") or hasattr(images, "__dlpack__"):
+        images = as_array(images)
+        if images.ndim not in (3, 4) or (images.ndim == 3 and images.shape[2] <= 4):
+            got = f"shape {images.shape}" + (", that is one image: [image]" if images.ndim in (2, 3) else "")
+            raise ImageError("images", "a stack (N, H, W) or (N, H, W, C), or a list", got)
+        return images
+    try:
+        iter(images)
+    except TypeError:
+        expected = "a list, an iterator or a stack of images"
+        raise ImageError("images", expected, f"a {type(images).__name__}") from None
+    return images
+
+
+def _into_rows(source: Any, spec: Fit, jobs: int, out: Image | None) -> Image:
+    """Fit into the rows of one array; where their number is unknown it grows between rounds of threads."""
+    numbered: Iterator[tuple[int, Any]] = enumerate(source)
+    rows = out
+    if rows is None:
+        first = next(numbered, None)
+        if first is None:
+            raise ImageError("images", "at least one image", "none")
+        with _about(0):
+            shape, dtype = spec.form(first[1])
+        rows = np.empty((length_hint(source, 0) or _ROWS, *shape), dtype)
+        numbered = chain([first], numbered)
+    elif not isinstance(rows, np.ndarray) or rows.ndim == 0:
+        raise OptionError("out", "an array of one row for each image", describe(out))
+    done = 0
+    while True:
+        done += sum(1 for _ in _fitted(islice(numbered, len(rows) - done), _Rows(rows, spec), jobs))
+        more = next(numbered, None) if done == len(rows) else None
+        if more is None:
+            break
+        if out is not None:
+            raise OptionError("out", "one row for each image", f"{len(out)} rows for more")
+        rows.resize((2 * len(rows), *rows.shape[1:]), refcheck=False)
+        numbered = chain([more], numbered)
+    if done < len(rows):
+        if out is not None:
+            raise OptionError("out", "one row for each image", f"{len(out)} rows for {done}")
+        rows.resize((done, *rows.shape[1:]), refcheck=False)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Fits an image into its row."""
+
+    rows: Image
+    spec: Fit
+
+    def __call__(self, index: int, image: Any) -> None:
+        array, row = as_array(image), self.rows[index]
+        shape, dtype = self.spec.form(array)
+        if (shape, dtype) != (row.shape, row.dtype):
+            rest = "" if self.spec.channels else "; channels=3 makes grey and RGBA images alike"
+            expected = f"a result of {row.dtype} {row.shape}, as the rows are{rest}"
+            raise ImageError("image", expected, f"{dtype} {shape}")
+        if overlap(self.rows, array):
+            raise OptionError("out", "memory apart from the images'", "an overlap")
+        self.spec(array, row)
+
+
+class _Gate:
+    """Lets images through in their order, no further ahead of what has been taken than is allowed."""
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = ahead
+        self._taken = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def passes(self, place: int) -> bool:
+        """Wait until it is an image's turn; False where nobody wants it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or place < self._taken + self._ahead)
+            return not self._closed
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone still wants images."""
+        return not self._closed
+
+    def take(self) -> None:
+        """Let one more through."""
+        with self._changed:
+            self._taken += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Turn all away that are still waiting."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+_Calls: TypeAlias = Callable[[int, Any], Any]
+_running: weakref.WeakSet[Generator[Any, None, None]] = weakref.WeakSet()
+
+
+def _fitted(numbered: Iterator[tuple[int, Any]], fit: _Calls, jobs: int) -> Generator[Any, None, None]:
+    """Yield what `fit` makes of each image, in order; raise for the first that it refuses."""
+    if jobs == 1:
+        return (_raised(_fit(fit, *item)) for item in numbered)
+    results = _in_threads(numbered, fit, jobs)
+    _running.add(results)
+    return results
+
+
+def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Calls, jobs: int) -> Generator[Any, None, None]:
+    # joblib is imported where it is used: it takes longer than a small image.
+    from joblib import Parallel, delayed
+
+    _close_at_exit()
+    gate = _Gate(_AHEAD * jobs)
+
+    def task(place: int, index: int, image: Any) -> Any:
+        return _fit(fit, index, image) if gate.passes(place) else None
+
+    wanted = takewhile(lambda _: gate.is_open, numbered)
+    calls = (delayed(task)(place, *item) for place, item in enumerate(wanted))
+    results = Parallel(n_jobs=jobs, backend="threading", return_as="generator")(calls)
+    try:
+        for result in results:
+            gate.take()
+            yield _raised(result)
+    finally:
+        gate.close()
+        deque(results, maxlen=0)  # joblib would warn of results that nobody took
+
+
+@cache
+def _close_at_exit() -> None:
+    """Have closed, at exit, what was left half taken: threads at work would crash an interpreter that is ending.
+
+    To be called after joblib has been imported, so that it comes before joblib's own threads are gone.
+    """
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for results in list(_running):
+        results.close()
+
+
+def _fit(fit: _Calls, index: int, image: Any) -> Any:
+    """Fit one image; an error is returned, since joblib would raise the first one in time."""
+    try:
+        with single_threaded(), _about(index):
+            return fit(index, image)
+    except FastfitError as error:
+        return error
+
+
+def _raised(result: Any) -> Any:
+    if isinstance(result, FastfitError):
+        raise result
+    return result
+
+
+@contextmanager
+def _about(index: int) -> Iterator[None]:
+    """Let errors tell which image they are about."""
+    try:
+        yield
+    except FastfitError as error:
+        name = f"images[{index}]"
+        raise error.renamed(name if error.name == "image" else f"{name}: {error.name}") from error
