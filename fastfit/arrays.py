@@ -115,8 +115,8 @@ def is_packed(out: Image) -> bool:
     if height == 1 or width == 1:  # NumPy lets such axes have any stride, and OpenCV does not
         return False
     row, pixel, sample = out.strides
-    side_by_side = (sample == out.itemsize or channels == 1) and pixel == channels * out.itemsize
-    return bool(side_by_side and row >= width * pixel)
+    side_by_side = sample == out.itemsize or (channels == 1 and sample <= pixel)
+    return bool(side_by_side and pixel == channels * out.itemsize and row >= width * pixel)
 
 
 def overlap(out: Image, image: Image) -> bool:
@@ -127,11 +127,12 @@ def overlap(out: Image, image: Image) -> bool:
 
 def _upright(image: Any) -> Any:
     """Return a PIL image as a viewer shows it, by its own methods: Pillow need not be here."""
+    image.load()  # TIFFs are turned by that, and lose their tag
+    turn = _TRANSPOSES.get(image.getexif().get(_ORIENTATION, 1))
     keyed = _KEYED.get(image.mode) if "transparency" in image.info else None
     mode = keyed or _MODES.get(image.mode)
     if mode is None:
         raise ImageError("image", 'a PIL image of a mode like "RGB", by convert("RGB")', f'mode "{image.mode}"')
     if mode != image.mode:
         image = image.convert(mode)
-    turn = _TRANSPOSES.get(image.getexif().get(_ORIENTATION, 1))
     return image if turn is None else image.transpose(turn)

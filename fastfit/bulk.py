@@ -11,12 +11,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fastfit.errors import FastfitError
 from fastfit.files import fit_file
+from fastfit.geometry import Plan
 from fastfit.options import Input, Output
 from fastfit.spec import Fit
 from fastfit.tasks import Task
 from fastfit.threads import cores, single_threaded
+from fastfit.types import Size
 
-__all__ = ["Failure", "Outcome", "Report", "WorkerError", "fit_task", "report", "run"]
+__all__ = ["Failure", "Outcome", "Report", "Tally", "WorkerError", "fit_task", "report", "run"]
 
 Status: TypeAlias = Literal["fitted", "failed", "skipped"]
 
@@ -40,6 +42,25 @@ class Outcome(NamedTuple):
     reason: str = ""
     notes: tuple[str, ...] = ()
     """What else a user should know of a fitted one: that it was one of many frames, say."""
+    planned: Plan | None = None
+    """What a fitted one became: its sizes, and what was cropped or padded."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the images that were fitted to one size."""
+
+    count: int = 0
+    cropped: float = 0.0
+    """Mean share of the sources that is not shown, from 0 to 1."""
+    padded: float = 0.0
+    """Mean share of the results that shows no picture, from 0 to 1."""
+
+    def add(self, planned: Plan) -> None:
+        """Count one image."""
+        self.count += 1
+        self.cropped += (planned.cropped - self.cropped) / self.count
+        self.padded += (planned.padded - self.padded) / self.count
 
 
 @dataclass(slots=True)
@@ -49,6 +70,8 @@ class Report:
     fitted: int = 0
     skipped: int = 0
     failures: list[Failure] = field(default_factory=list)
+    sizes: dict[Size, Tally] = field(default_factory=dict)
+    """How many were fitted to each size, and at what cost."""
     seconds: float = 0.0
     """Wall-clock time since the first task was handed out."""
 
@@ -66,6 +89,8 @@ class Report:
         """Count one outcome."""
         if outcome.status == "fitted":
             self.fitted += 1
+            if outcome.planned is not None:
+                self.sizes.setdefault(outcome.planned.dst, Tally()).add(outcome.planned)
         elif outcome.status == "skipped":
             self.skipped += 1
         else:
@@ -146,7 +171,8 @@ def fit_task(
             info = fit_file(task.src, task.dst, spec, output, input=input, listen=listen)
     except (FastfitError, OSError, MemoryError) as error:
         return Outcome(task, "failed", _reason(task, error))
-    return Outcome(task, "fitted", f"{task.src}: damaged: {info.damage}" if info.damage else "", info.notes)
+    damage = f"{task.src}: damaged: {info.damage}" if info.damage else ""
+    return Outcome(task, "fitted", damage, info.notes, spec.plan(info.size) if info.size else None)
 
 
 @contextmanager

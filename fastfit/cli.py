@@ -17,6 +17,8 @@ from fastfit.spec import Fit
 from fastfit.tasks import collect
 from fastfit.types import MODES, RESAMPLES, as_size
 
+_MOST_LINES = 64
+
 # After an interrupt joblib's resource tracker, a process of its own, may warn of semaphores that are already gone.
 _TRACKER_WARNINGS = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
 
@@ -28,6 +30,9 @@ examples:
       the whole photo on white, as PNG
   fastfit fit data -o out --size 224x224 --recursive --jobs 8
       a tree of folders, kept under out, by 8 processes
+
+  fastfit fit data -o out --size auto:1024x1024/64
+      each image to the nearest of the aspect-ratio buckets of about a megapixel
 
 exit status: 0 all fitted, 1 finished with failures, 2 could not start, 130 interrupted
 """
@@ -84,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("src", nargs="+", type=Path, metavar="SRC", help="an image file, or a folder of images")
     fit.add_argument("-o", "--out", required=True, type=Path, metavar="OUT", help="folder for the results")
-    fit.add_argument("--size", required=True, metavar="WxH", help="size of the results, as in 1280x720")
+    _add_size(fit.add_argument_group("size of the results: one of --size, --area, and --longest or --shortest"))
     fit.add_argument(
         "--mode",
         choices=MODES,
@@ -100,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         "--centering",
-        type=_centering,
+        type=_numbers,
         default=(0.5, 0.5),
         metavar="X,Y",
         help="from 0,0, left and top, to 1,1 (default: 0.5,0.5)",
@@ -111,6 +116,18 @@ def _parser() -> argparse.ArgumentParser:
         default=_colour("#000000"),
         metavar="COLOUR",
         help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000)",
+    )
+    fit.add_argument(
+        "--box",
+        type=_numbers,
+        metavar="L,T,R,B",
+        help="use only this part of each source, in pixels (default: all)",
+    )
+    fit.add_argument(
+        "--reducing-gap",
+        type=float,
+        metavar="N",
+        help="shrink by whole numbers first, leaving N times the size: 2 is fast, 3 nearly exact (default: off)",
     )
     fit.add_argument(
         "--jobs", type=_jobs, default=-1, metavar="N", help="worker processes (default: one for each core)"
@@ -129,6 +146,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.set_defaults(run=_formats)
     return parser
+
+
+def _add_size(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--size",
+        metavar="WxH",
+        help="as in 1280x720; or auto:1024x1024/64: of all sizes up to 1024x1024 pixels and 2:1, in multiples of"
+        " 64, each image gets the one of the nearest aspect",
+    )
+    group.add_argument(
+        "--area",
+        type=_area,
+        metavar="N",
+        help="keep each aspect, with N pixels; 512x512 multiplies",
+    )
+    group.add_argument("--longest", type=int, metavar="N", help="keep each aspect, the longer side N")
+    group.add_argument(
+        "--shortest", type=int, metavar="N", help="the shorter side N; with --longest no side above that"
+    )
+    group.add_argument("--multiple-of", type=int, metavar="N", help="snap both sides to the nearest multiple")
 
 
 def _add_input(group: argparse._ArgumentGroup) -> None:
@@ -203,7 +240,17 @@ def _formats(_options: argparse.Namespace) -> int:
 
 def _fit(options: argparse.Namespace) -> int:
     spec = Fit(
-        options.size, options.mode, resample=options.resample, centering=options.centering, fill=options.fill
+        options.size,
+        options.mode,
+        resample=options.resample,
+        centering=options.centering,
+        fill=options.fill,
+        box=options.box,
+        reducing_gap=options.reducing_gap,
+        area=options.area,
+        longest=options.longest,
+        shortest=options.shortest,
+        multiple_of=options.multiple_of,
     )
     source = Input(
         exact=options.exact,
@@ -224,7 +271,8 @@ def _fit(options: argparse.Namespace) -> int:
         metadata=options.metadata,
     )
     if options.format != "keep":
-        check_size(as_size(options.size), options.format)
+        for size in map(as_size, spec.sizes or ([spec.size] if spec.size else [])):
+            check_size(size, options.format)
     tasks = collect(options.src, options.out, format=options.format, recursive=options.recursive)
     if not tasks:
         raise OptionError("SRC", "at least one image", f"none in {', '.join(map(str, options.src))}")
@@ -236,7 +284,23 @@ def _fit(options: argparse.Namespace) -> int:
         f"{summary.fitted} fitted, {summary.failed} failed, {summary.skipped} skipped"
         f" in {summary.seconds:.1f} s ({summary.rate:.1f} images/s)"
     )
+    if spec.size is None:
+        _print_sizes(summary)
     return 1 if summary.failed else 0
+
+
+def _print_sizes(summary: bulk.Report) -> None:
+    """Print what fell into which size and what it cost; of very many sizes only the cost."""
+    if len(summary.sizes) > _MOST_LINES:
+        tallies = summary.sizes.values()
+        cropped, padded = (
+            sum(getattr(tally, name) * tally.count for tally in tallies) / summary.fitted
+            for name in ("cropped", "padded")
+        )
+        print(f"{len(tallies)} sizes, {cropped:.1%} cropped, {padded:.1%} padded on average")
+        return
+    for size, tally in sorted(summary.sizes.items(), key=lambda item: item[0].width / item[0].height):
+        print(f"{size!s:>11} {tally.count:7} images  {tally.cropped:6.1%} cropped  {tally.padded:6.1%} padded")
 
 
 def _shown(outcomes: Iterable[bulk.Outcome], total: int) -> Iterator[bulk.Outcome]:
@@ -255,11 +319,18 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def _centering(text: str) -> tuple[float, ...]:
+def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected X,Y, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected numbers with commas between them, got {text!r}") from None
+
+
+def _area(text: str) -> int:
+    sides = re.fullmatch(r"([0-9]{1,15})(?:[xX×]([0-9]{1,15}))?", text)
+    if sides is None:
+        raise argparse.ArgumentTypeError(f"expected a number of pixels, or WxH, got {text!r}")
+    return int(sides.group(1)) * int(sides.group(2) or 1)
 
 
 def _colour(text: str) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ class Placement:
     @property
     def matrix(self) -> Floats:
         """The same as a matrix: ``(2, 3)``, ``float64``, the caller's; ``matrix @ (x, y, 1)`` moves a point."""
-        across, down = self._scales()
+        across, down = self.inner.width / self.crop.width, self.inner.height / self.crop.height
         return np.array(
             [
                 [across, 0.0, self.inner.left - across * self.crop.left],
@@ -123,7 +123,7 @@ class Placement:
         -------
         ndarray, (...)
             ``float64``: the share of the box's area within `crop`, from 0 to 1. A box without width or height
-            counts by its place.
+            counts by its place, one whose corners are exchanged as if they were not.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Placement:
             Not numbers, or not in fours.
         """
         rows = _as_rows("xyxy", xyxy, 4)
-        low, high = rows[..., :2], rows[..., 2:]
+        low, high = np.minimum(rows[..., :2], rows[..., 2:]), np.maximum(rows[..., :2], rows[..., 2:])
         first, last = np.array(self.crop[:2]), np.array(self.crop[2:])
         extent = high - low
         shown = np.minimum(high, last) - np.maximum(low, first)
@@ -177,28 +177,27 @@ class Placement:
         if not isinstance(mask, np.ndarray) or mask.ndim not in (2, 3) or mask.shape[:2] != self.src[::-1]:
             got = f"shape {mask.shape}" if isinstance(mask, np.ndarray) else f"a {type(mask).__name__}"
             raise ImageError("mask", f"an array of shape {self.src[::-1]} or {(*self.src[::-1], 'C')}", got)
-        across, down = self._scales()
-        columns, xs = _nearest(self.dst.width, self.crop.left, self.crop.right, self.inner.left, across)
-        rows, ys = _nearest(self.dst.height, self.crop.top, self.crop.bottom, self.inner.top, down)
+        crop, inner = self.crop, self.inner
+        columns, xs = _nearest(self.dst.width, (crop.left, crop.right), (inner.left, inner.right))
+        rows, ys = _nearest(self.dst.height, (crop.top, crop.bottom), (inner.top, inner.bottom))
         moved = np.full((self.dst.height, self.dst.width, *mask.shape[2:]), _as_fill(fill, mask.dtype), mask.dtype)
         moved[rows, columns] = mask.take(ys, axis=0).take(xs, axis=1)
         return moved
 
-    def _scales(self) -> tuple[float, float]:
-        return self.inner.width / self.crop.width, self.inner.height / self.crop.height
-
     def _moved(self, rows: Floats) -> Floats:
-        # Not by the matrix: from here, the first corner of `crop` comes out as that of `inner` to the last bit.
-        return (rows - self.crop[:2]) * self._scales() + self.inner[:2]
+        # Multiplied first, and not by the matrix: the corners of `crop` come out as those of `inner`, where these
+        # are on whole pixels to the last bit.
+        low, extent = self.crop[:2], (self.crop.width, self.crop.height)
+        return (rows - low) * (self.inner.width, self.inner.height) / extent + self.inner[:2]
 
 
 def _nearest(
-    length: int, low: float, high: float, start: float, scale: float
+    length: int, crop: tuple[float, float], inner: tuple[float, float]
 ) -> tuple[slice, npt.NDArray[np.intp]]:
     """Return the result's pixels whose centres the source shows, and the source's pixel of each."""
-    stop = start + (high - low) * scale
+    (low, high), (start, stop) = crop, inner
     first, last = max(math.ceil(start - 0.5), 0), min(math.ceil(stop - 0.5), length)
-    centres = (np.arange(first, last) + 0.5 - start) / scale + low
+    centres = (np.arange(first, last) + 0.5 - start) * (high - low) / (stop - start) + low
     places = np.clip(np.floor(centres), math.floor(low), math.ceil(high) - 1)
     return slice(first, max(first, last)), places.astype(np.intp)
 
@@ -220,10 +219,13 @@ def _as_rows(name: str, values: npt.ArrayLike, width: int) -> Floats:
 
 def _as_fill(fill: float, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     try:
-        value = np.asarray(fill).astype(dtype)
-        same = value.ndim == 0 and bool(value == fill or fill != fill)  # NaN is not itself
-    except (TypeError, ValueError, OverflowError):
+        with np.errstate(all="raise"):
+            value = np.asarray(fill)
+            held = value.astype(dtype, casting="unsafe" if value.dtype.kind in "biuf" else "no")
+        # A float may lose digits, an integer nothing.
+        same = held.ndim == 0 and (dtype.kind not in "biu" or bool(held == value))
+    except (TypeError, ValueError, OverflowError, FloatingPointError):
         same = False
     if not same:
         raise OptionError("fill", f"a number that {dtype} holds", describe(fill))
-    return value
+    return held

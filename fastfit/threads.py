@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import cv2
-from threadpoolctl import ThreadpoolController
 
 __all__ = ["cores", "single_threaded"]
 
@@ -55,7 +54,10 @@ def single_threaded() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _blas() -> Any:
-    # Finding the libraries takes a millisecond, setting them 10 µs; what is loaded later is none of ours.
+    # Imported where it is used, as joblib. Finding the libraries takes a millisecond, setting them 10 µs; what is
+    # loaded later is none of ours.
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -237,7 +237,8 @@ def test_names_of_any_bytes_are_kept(src, out):
 def test_every_task_has_one_outcome(photos, out, jobs):
     tasks = collect([photos], out)
     outcomes = list(run(tasks, SPEC, jobs=jobs))
-    assert sorted(outcomes) == [Outcome(task, "fitted") for task in tasks]
+    assert sorted(outcome[:4] for outcome in outcomes) == [(task, "fitted", "", ()) for task in tasks]
+    assert {outcome.planned.dst for outcome in outcomes} == {(20, 30)}
     assert [probe(task.dst.read_bytes()).size for task in tasks] == [(20, 30)] * 5
     assert listed(out) == [f"{number}.jpg" for number in range(5)]
 
@@ -357,6 +358,17 @@ def test_report_counts():
     assert summary.failures == [Failure(Path("a.jpg"), "a.jpg: bad")] * 2
     assert summary.seconds > 0
     np.testing.assert_allclose(summary.rate, 2 / summary.seconds)
+
+
+def test_report_counts_sizes_and_what_they_cost():
+    task = Task(Path("a.jpg"), Path("b.jpg"))
+    cover, pad = Fit("20x10"), Fit("20x10", "pad")
+    plans = [cover.plan((20, 10)), cover.plan((10, 10)), pad.plan((20, 20)), Fit("9x9").plan((90, 90))]
+    summary = report([Outcome(task, "fitted", planned=planned) for planned in plans])
+    assert list(summary.sizes) == [(20, 10), (9, 9)]
+    tally = summary.sizes[20, 10]
+    np.testing.assert_allclose((tally.count, tally.cropped, tally.padded), (3, 0.5 / 3, 0.5 / 3))
+    assert summary.sizes[9, 9] == bulk.Tally(1, 0.0, 0.0)
 
 
 def test_report_of_nothing_has_a_rate():

@@ -238,7 +238,7 @@ GOOD = ["fit", "photos", "-o", "out", "--size", "20x30"]
         (["--fill", "#12345"], "--fill: expected .*'#12345'"),
         (["--fill", ""], "--fill: expected .*''"),
         (["--centering", "0.5"], "centering: expected two numbers"),
-        (["--centering", "a,b"], "--centering: expected X,Y, got 'a,b'"),
+        (["--centering", "a,b"], "--centering: expected numbers with commas between them, got 'a,b'"),
         (["--centering", "0,2"], "centering: expected two numbers"),
         (["--centering", "nan,0"], "centering: expected two numbers"),
         (["--jobs", "0"], "--jobs: expected a number of processes.*'0'"),
@@ -289,7 +289,7 @@ def _check_cannot_start(here, capsys, arguments, message):
     assert not (here / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["fit"], ["fit", "photos"], ["fit", "photos", "-o", "out"], ["fat"]])
+@pytest.mark.parametrize("arguments", [[], ["fit"], ["fit", "photos"], ["fit", "a.jpg", "--size", "9x9"], ["fat"]])
 def test_what_is_missing_is_2(here, capsys, arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)

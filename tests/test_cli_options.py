@@ -15,7 +15,11 @@ from fastfit.cli import main
 DATA = Path(__file__).parent / "data"
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 DISPLAY_P3 = (DATA / "display_p3.jpg").read_bytes()
-FITTING = ("--mode", "--resample", "--centering", "--fill", "--jobs", "--recursive", "--overwrite")
+SIZING = ("--size", "--area", "--longest", "--shortest", "--multiple-of")
+FITTING = (
+    *("--mode", "--resample", "--centering", "--fill", "--box", "--reducing-gap"),
+    *("--jobs", "--recursive", "--overwrite"),
+)
 READING = ("--exact", "--on-damage", "--frames", "--max-pixels", "--max-scans")
 WRITING = (
     *("--format", "--quality", "--subsampling", "--progressive", "--compression", "--lossless"),
@@ -46,6 +50,90 @@ def result(name="out/a.jpg"):
 def animation(format, count=3):
     frames = [Image.fromarray(np.roll(scene(64, 48), 9 * turn, 1)) for turn in range(count)]
     return saved(frames[0], format, save_all=True, append_images=frames[1:])
+
+
+# Sizes that follow from the source's. The photograph is 96×128.
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        (["--size", "auto:128x128/32"], (96, 160)),
+        (["--area", "10000"], (87, 115)),
+        (["--area", "100x100"], (87, 115)),
+        (["--longest", "64"], (48, 64)),
+        (["--shortest", "64"], (64, 85)),
+        (["--shortest", "64", "--longest", "80"], (60, 80)),
+        (["--longest", "64", "--multiple-of", "16"], (48, 64)),
+        (["--size", "70x50", "--multiple-of", "8"], (72, 48)),
+    ],
+)
+def test_size_follows_from_the_source(options, size):
+    assert main(["fit", "photos", "-o", "out", "--jobs", "1", *options]) == 0
+    assert result().size == size
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("options", "got"),
+    [
+        ([], "none of them"),
+        (["--size", "9x9", "--area", "81"], "size and area"),
+        (["--area", "81", "--longest", "9"], "area and longest"),
+    ],
+)
+def test_there_is_one_rule_for_the_size(capsys, options, got):
+    assert main(["fit", "photos", "-o", "out", *options]) == 2
+    assert f"one of size, sizes, area, and longest or shortest or both, got {got}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("area", ["1.5", "12x", "x12", "-1", "many"])
+def test_area_is_a_number_of_pixels(capsys, area):
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", "photos", "-o", "out", "--area", area])
+    assert "--area" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_size_that_the_format_cannot_hold_is_refused_before_anything_is_read(capsys):
+    assert main(["fit", "photos", "-o", "out", "--size", "auto:20000x20000/4000", "--format", "webp"]) == 2
+    assert "webp" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_buckets_are_told_apart_and_what_they_cost(here, capsys):
+    for name, size in (("wide", (300, 100)), ("tall", (100, 200)), ("tall2", (100, 200))):
+        (here / "photos" / f"{name}.png").write_bytes(saved(Image.fromarray(scene(*size)), "PNG"))
+    for mode, costs in (
+        ("cover", {"96x192": "0.0% cropped", "192x96": "33.3% cropped", "96x160": "20.0% cropped"}),
+        ("pad", {"96x192": "0.0% padded", "192x96": "33.3% padded", "96x160": "20.0% padded"}),
+    ):
+        assert main(["fit", "photos", "-o", mode, "--size", "auto:136x136/32", "--mode", mode]) == 0
+        _, *lines = capsys.readouterr().out.splitlines()
+        assert [tuple(line.split()[:2]) for line in lines] == [("96x192", "2"), ("96x160", "1"), ("192x96", "1")]
+        for line in lines:
+            assert costs[line.split()[0]] in line
+
+
+def test_very_many_sizes_are_summed_up(here, capsys):
+    for width in range(20, 90):
+        (here / "photos" / f"{width}.png").write_bytes(saved(Image.fromarray(scene(width, 20)), "PNG"))
+    assert main(["fit", "photos", "-o", "out", "--shortest", "20", "--jobs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["71 sizes, 0.0% cropped, 0.0% padded on average"]
+
+
+@pytest.mark.usefixtures("here")
+def test_box_and_reducing_gap():
+    assert fit("--box", "10,5,70,85") == 0
+    assert fit("--reducing-gap", "1", "--exact", "--quality", "100", "--subsampling", "444", out="gap") == 0
+    with Image.open("photos/a.jpg") as photo:
+        boxed = photo.crop((10, 5, 70, 85))
+        reduced = photo.resize((60, 80), Image.Resampling.LANCZOS, reducing_gap=1.0)
+    assert np.abs(np.subtract(result(), boxed, dtype=float)).mean() < 4
+    assert np.abs(np.subtract(result("gap/a.jpg"), reduced, dtype=float)).mean() < 4
 
 
 # What is written.
@@ -282,7 +370,7 @@ def help_of(command, capsys):
 
 def test_help_names_every_option(capsys):
     named = set(re.findall(r"--[a-z-]+", help_of("fit", capsys)))
-    assert named == {"--help", "--out", "--size", *FITTING, *READING, *WRITING}
+    assert named == {"--help", "--out", *SIZING, *FITTING, *READING, *WRITING}
 
 
 def test_help_says_what_is_read_and_what_is_written(capsys):
@@ -297,6 +385,6 @@ def test_help_of_formats_says_what_it_does(capsys):
     assert "formats that this installation reads and writes" in help_of("formats", capsys)
 
 
-@pytest.mark.parametrize("option", ["--size", *READING, *WRITING])
+@pytest.mark.parametrize("option", [*SIZING, *READING, *WRITING])
 def test_readme_names_every_option(option):
     assert re.search(rf"{option}\b", README)
