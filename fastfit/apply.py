@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from fastfit.arrays import Fill, as_image, check_out, fill_for
+from fastfit.arrays import as_image, check_out, fill_for
 from fastfit.conversion import Conversion
 from fastfit.geometry import Plan
 from fastfit.resample import resample_into
@@ -24,7 +24,7 @@ class Look:
     resample: Resample
     reducing_gap: float | None
     alpha: bool
-    fill: Fill
+    fill: float | tuple[float, ...]
     layout: Layout
     conversion: Conversion
 

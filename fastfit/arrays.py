@@ -1,6 +1,7 @@
 """What goes in and out of a fit: images of any library, fills and `out`, checked."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -72,8 +73,9 @@ def as_image(image: Image) -> Image:
     return image if image.ndim == 3 else image[..., None]
 
 
-def fill_for(fill: Fill, dtype: np.dtype[Any], channels: int) -> Image:
-    """Return the fill as ``(1,)`` or ``(channels,)`` samples of a dtype.
+@lru_cache(maxsize=256)
+def fill_for(fill: float | tuple[float, ...], dtype: np.dtype[Any], channels: int) -> Image:
+    """Return the fill as ``(1,)`` or ``(channels,)`` samples of a dtype; cached and shared, so read-only.
 
     Raises
     ------
@@ -90,7 +92,9 @@ def fill_for(fill: Fill, dtype: np.dtype[Any], channels: int) -> Image:
         values = np.rint(values)
     elif np.abs(values).max() > np.finfo(dtype).max:
         raise OptionError("fill", f"values that {dtype} holds", describe(fill))
-    return values.astype(dtype)
+    samples = values.astype(dtype)
+    samples.flags.writeable = False
+    return samples
 
 
 def check_out(out: Image, image: Image, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -1,14 +1,10 @@
 """Many arrays at once: `fit_many`, in threads, into one buffer."""
 
-import atexit
-import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from itertools import chain, islice, takewhile
+from itertools import chain, islice
 from operator import length_hint
 from typing import Any, Literal, TypeAlias, overload
 
@@ -26,8 +22,10 @@ ReturnAs: TypeAlias = Literal["array", "list", "generator"]
 
 _ROWS = 64
 """Of a buffer for images whose number nobody knows yet; it doubles as they come."""
+_MOST_ROWS = 1024
+"""To begin with, whatever an iterator says of its length."""
 _AHEAD = 2
-"""Results that may wait to be taken, for each thread."""
+"""Images at work or waiting to be taken, for each thread."""
 
 
 @overload
@@ -60,8 +58,8 @@ def fit_many(
     Parameters
     ----------
     images : iterable of images, or ndarray, (N, H, W) or (N, H, W, C)
-        Whatever `spec` takes: arrays, PIL images, tensors. An iterator is read by one thread at a time, but not
-        always the same, and a few images ahead: four for each thread. Only read.
+        Whatever `spec` takes: arrays, PIL images, tensors. An iterator is read in the calling thread, no more than
+        two images ahead for each thread. Only read.
     spec : Fit
         What is done to each. For an array every result must have the same shape and dtype: with `channels`, grey,
         RGB and RGBA images may be mixed.
@@ -72,7 +70,7 @@ def fit_many(
         number of images, any strides. It may be the NumPy view of a torch tensor in pinned or shared memory.
     return_as : {"array", "list", "generator"}
         One array of all results; a list, in which each may have a shape of its own; or a generator, that goes on
-        with the next images while its consumer is at work, and never holds more than two results for each thread.
+        with the next images while its consumer is at work, but no further than two for each thread.
 
     Returns
     -------
@@ -144,18 +142,17 @@ def _as_images(images: Any) -> Any:
 
 def _into_rows(source: Any, spec: Fit, jobs: int, out: Image | None) -> Image:
     """Fit into the rows of one array; where their number is unknown it grows between rounds of threads."""
+    hint = _count(source)
     numbered: Iterator[tuple[int, Any]] = enumerate(source)
-    rows = out
-    if rows is None:
-        first = next(numbered, None)
-        if first is None:
-            raise ImageError("images", "at least one image", "none")
-        with _about(0):
-            shape, dtype = spec.form(first[1])
-        rows = np.empty((length_hint(source, 0) or _ROWS, *shape), dtype)
-        numbered = chain([first], numbered)
-    elif not isinstance(rows, np.ndarray) or rows.ndim == 0:
-        raise OptionError("out", "an array of one row for each image", describe(out))
+    first = next(numbered, None)
+    if first is None:
+        if isinstance(out, np.ndarray) and out.shape[:1] == (0,):
+            return out
+        raise ImageError("images", "at least one image", "none")
+    with _about(0):
+        shape, dtype = spec.form(first[1])
+    rows = np.empty((hint, *shape), dtype) if out is None else _as_out(out, shape, dtype, source)
+    numbered = chain([first], numbered)
     done = 0
     while True:
         done += sum(1 for _ in _fitted(islice(numbered, len(rows) - done), _Rows(rows, spec), jobs))
@@ -173,6 +170,30 @@ def _into_rows(source: Any, spec: Fit, jobs: int, out: Image | None) -> Image:
     return rows
 
 
+def _count(source: Any) -> int:
+    """Return how many rows to begin with: the number of images, or what an iterator thinks, within reason."""
+    if hasattr(source, "__len__"):
+        return max(1, len(source))
+    try:
+        return max(_ROWS, min(length_hint(source), _MOST_ROWS))
+    except (TypeError, ValueError, OverflowError):  # it is a hint, and may be nonsense
+        return _ROWS
+
+
+def _as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any) -> Image:
+    if not isinstance(out, np.ndarray) or out.shape[1:] != shape or out.ndim == 0 or out.dtype != dtype:
+        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else describe(out)
+        raise OptionError("out", f"an array of {dtype} (N, {', '.join(map(str, shape))})", got)
+    if not out.flags.writeable:
+        raise OptionError("out", "a writeable array", "a read-only one")
+    if hasattr(source, "__len__") and len(out) != len(source):
+        raise OptionError("out", "one row for each image", f"{len(out)} rows for {len(source)}")
+    known = [source] if isinstance(source, np.ndarray) else source if isinstance(source, (list, tuple)) else []
+    if any(isinstance(image, np.ndarray) and overlap(out, image) for image in known):
+        raise OptionError("out", "memory apart from the images'", "an overlap")
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Fits an image into its row."""
@@ -184,109 +205,60 @@ class _Rows:
         array, row = as_array(image), self.rows[index]
         shape, dtype = self.spec.form(array)
         if (shape, dtype) != (row.shape, row.dtype):
-            rest = "" if self.spec.channels else "; channels=3 makes grey and RGBA images alike"
-            expected = f"a result of {row.dtype} {row.shape}, as the rows are{rest}"
-            raise ImageError("image", expected, f"{dtype} {shape}")
+            size = slice(1, None) if self.spec.layout == "CHW" else slice(2)
+            rest = "; channels=3 makes grey and RGBA alike" if shape[size] == row.shape[size] else ""
+            raise ImageError(
+                "image", f"a result of {row.dtype} {row.shape}, as the first{rest}", f"{dtype} {shape}"
+            )
         if overlap(self.rows, array):
             raise OptionError("out", "memory apart from the images'", "an overlap")
         self.spec(array, row)
 
 
-class _Gate:
-    """Lets images through in their order, no further ahead of what has been taken than is allowed."""
-
-    def __init__(self, ahead: int) -> None:
-        self._ahead = ahead
-        self._taken = 0
-        self._closed = False
-        self._changed = threading.Condition()
-
-    def passes(self, place: int) -> bool:
-        """Wait until it is an image's turn; False where nobody wants it any more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or place < self._taken + self._ahead)
-            return not self._closed
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anyone still wants images."""
-        return not self._closed
-
-    def take(self) -> None:
-        """Let one more through."""
-        with self._changed:
-            self._taken += 1
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Turn all away that are still waiting."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+_Call: TypeAlias = Callable[[int, Any], Any]
 
 
-_Calls: TypeAlias = Callable[[int, Any], Any]
-_running: weakref.WeakSet[Generator[Any, None, None]] = weakref.WeakSet()
-
-
-def _fitted(numbered: Iterator[tuple[int, Any]], fit: _Calls, jobs: int) -> Generator[Any, None, None]:
-    """Yield what `fit` makes of each image, in order; raise for the first that it refuses."""
+def _fitted(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> Generator[Any, None, None]:
+    """Yield what `fit` makes of each image, in order; raise what the first makes that it refuses."""
     if jobs == 1:
-        return (_raised(_fit(fit, *item)) for item in numbered)
-    results = _in_threads(numbered, fit, jobs)
-    _running.add(results)
-    return results
+        return (_fit(fit, *item) for item in numbered)
+    return _in_threads(numbered, fit, jobs)
 
 
-def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Calls, jobs: int) -> Generator[Any, None, None]:
-    # joblib is imported where it is used: it takes longer than a small image.
-    from joblib import Parallel, delayed
+def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> Generator[Any, None, None]:
+    # Threads of the standard library: joblib's `Parallel` looks for results every 10 ms, which is as long as many
+    # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    _close_at_exit()
-    gate = _Gate(_AHEAD * jobs)
-
-    def task(place: int, index: int, image: Any) -> Any:
-        return _fit(fit, index, image) if gate.passes(place) else None
-
-    wanted = takewhile(lambda _: gate.is_open, numbered)
-    calls = (delayed(task)(place, *item) for place, item in enumerate(wanted))
-    results = Parallel(n_jobs=jobs, backend="threading", return_as="generator")(calls)
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
+    waiting: deque[Future[Any]] = deque()
+    wait = True
     try:
-        for result in results:
-            gate.take()
-            yield _raised(result)
+        while True:
+            try:
+                item = next(numbered, None)
+            except Exception:  # comes when it is its turn
+                while waiting:
+                    yield waiting.popleft().result()
+                raise
+            if item is None:
+                break
+            waiting.append(pool.submit(_fit, fit, *item))
+            if len(waiting) > _AHEAD * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except GeneratorExit:
+        # Left half taken, perhaps by the garbage collector, in any thread: even in one of these.
+        wait = False
+        raise
     finally:
-        gate.close()
-        deque(results, maxlen=0)  # joblib would warn of results that nobody took
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
-@cache
-def _close_at_exit() -> None:
-    """Have closed, at exit, what was left half taken: threads at work would crash an interpreter that is ending.
-
-    To be called after joblib has been imported, so that it comes before joblib's own threads are gone.
-    """
-    atexit.register(_close_all)
-
-
-def _close_all() -> None:
-    for results in list(_running):
-        results.close()
-
-
-def _fit(fit: _Calls, index: int, image: Any) -> Any:
-    """Fit one image; an error is returned, since joblib would raise the first one in time."""
-    try:
-        with single_threaded(), _about(index):
-            return fit(index, image)
-    except FastfitError as error:
-        return error
-
-
-def _raised(result: Any) -> Any:
-    if isinstance(result, FastfitError):
-        raise result
-    return result
+def _fit(fit: _Call, index: int, image: Any) -> Any:
+    with single_threaded(), _about(index):
+        return fit(index, image)
 
 
 @contextmanager

@@ -40,15 +40,15 @@ class Conversion:
         Raises
         ------
         OptionError
-            Neither one mean or std nor one for each channel; or 16 bits would be cut to 8.
+            Neither one mean or std nor one for each channel; or 16 bits would not fit.
         """
         channels = self.channels or image.shape[2]
         dtype = image.dtype if self.dtype is None else np.dtype(self.dtype)
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values and len(values) not in (1, channels):
                 raise OptionError(name, f"1 or {channels} values for this image", str(values))
-        if image.dtype == np.uint16 and dtype == np.uint8 and self.scale is None:
-            raise OptionError("scale", "a number, 1 / 257 say, to make uint8 of uint16", "None")
+        if image.dtype == np.uint16 and dtype in (np.uint8, np.float16) and self.scale is None:
+            raise OptionError("scale", f"a number, 1 / 257 say, to make {dtype} of uint16", "None")
         return channels, dtype
 
     def writer(self, image: Image, ground: npt.NDArray[Any], *, alpha: bool, planes: bool) -> Writer | None:

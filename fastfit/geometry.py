@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from fastfit.errors import OptionError, describe
 from fastfit.placement import Placement
-from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_number, as_size
+from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_number, as_sequence, as_size
 
 __all__ = ["Plan", "plan"]
 
@@ -105,7 +105,7 @@ def as_centering(value: Sequence[float]) -> tuple[float, float]:
     OptionError
     """
     try:
-        x, y = (as_number(part) for part in value)
+        x, y = (as_number(part) for part in as_sequence(value))
     except (TypeError, ValueError, OverflowError):
         raise OptionError("centering", "two numbers (x, y) in [0, 1]", describe(value)) from None
     if not (0 <= x <= 1 and 0 <= y <= 1):
@@ -121,7 +121,7 @@ def as_mode(value: str) -> Mode:
     OptionError
     """
     for mode in MODES:
-        if value == mode:
+        if isinstance(value, str) and value == mode:
             return mode
     raise OptionError("mode", f"one of {', '.join(MODES)}", describe(value))
 

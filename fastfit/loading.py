@@ -78,8 +78,10 @@ def load(
     reading = as_input(input)
     if isinstance(source, (str, os.PathLike)):
         name, data = os.fspath(source), read_regular(Path(source))
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        name, data = "data", as_bytes(source)
     else:
-        name, data = "data", as_bytes(source, "source")
+        raise CodecError("source", "bytes, a bytearray, a memoryview or a path", f"a {type(source).__name__}")
     with named(name):
         return fitted_from(data, spec, reading, name=name, srgb=srgb, listen=listen, out=out)[0]
 

@@ -25,12 +25,13 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
     multiple_of : int
         What both sides are multiples of.
     max_aspect : float
-        The longer side divided by the shorter one, at most; at least 1.
+        The longer side divided by the shorter one, at most; finite and at least 1.
 
     Returns
     -------
     tuple of Size
-        From the tallest to the widest, every aspect once; with every size the one on its side.
+        From the tallest to the widest, every aspect once; with every size the one on its side, and the largest
+        square.
 
     Raises
     ------
@@ -38,8 +39,8 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
 
     Notes
     -----
-    For every side the longest other one that keeps the area, as NovelAI describes it in "Aspect Ratio Bucketing";
-    with the defaults, the buckets of Stable Diffusion XL up to 2:1 are among them.
+    For every side the longest other one that keeps the area, as NovelAI describes it in "Aspect Ratio Bucketing".
+    Every size that the defaults give is one of the buckets of Stable Diffusion XL.
 
     Examples
     --------
@@ -53,14 +54,16 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
     except (TypeError, ValueError, OverflowError):
         widest = 0.0
     if not 1 <= widest < math.inf:
-        raise OptionError("max_aspect", "a number of at least 1", describe(max_aspect))
-    found = set()
-    for long in range(step, math.isqrt(int(most * widest)) + 1, step):
-        short = most // long // step * step
-        if short and max(long, short) <= widest * min(long, short):
-            found |= {Size(long, short), Size(short, long)}
-    if not found:
+        raise OptionError("max_aspect", "a finite number of at least 1", describe(max_aspect))
+    square = math.isqrt(most) // step * step
+    if not square:
         raise OptionError("area", f"at least {step * step}, one {step}x{step}", describe(area))
+    found = {Size(square, square)}
+    longest = min(math.isqrt(math.ceil(most * min(widest, most))) + step, most // step, MOST_PIXELS)
+    for long in range(square, longest + 1, step):
+        short = min(most // long, MOST_PIXELS) // step * step
+        if short and max(long, short) / min(long, short) <= widest:
+            found |= {Size(long, short), Size(short, long)}
     return tuple(sorted(found, key=lambda size: Fraction(*size)))
 
 
@@ -122,7 +125,10 @@ def _automatic(text: str) -> tuple[Size, ...]:
     match = re.fullmatch(r"auto:([^/]+)(?:/([0-9]{1,9}))?", text)
     if match is None:
         raise SizeError("size", '"auto:WIDTHxHEIGHT/MULTIPLE"', describe(text))
-    width, height = as_size(match.group(1))
+    try:
+        width, height = as_size(match.group(1))
+    except SizeError:
+        raise SizeError("size", '"auto:WIDTHxHEIGHT/MULTIPLE"', describe(text)) from None
     return buckets(width * height, int(match.group(2) or 64))
 
 
@@ -150,8 +156,9 @@ def _as_whole(name: str, value: Any, most: int) -> int:
 def _size_for(rule: Rule, width: float, height: float) -> Size:
     w, h, step = Fraction(width), Fraction(height), rule.multiple_of or 1
     if rule.sizes is not None:
-        return _nearest(tuple(Size(*(_snap(Fraction(side), step) for side in size)) for size in rule.sizes), w / h)
-    if rule.size is not None:
+        snapped = tuple(Size(*(_snap(Fraction(side), step) for side in size)) for size in rule.sizes)
+        found = _nearest(snapped, w / h)
+    elif rule.size is not None:
         found = Size(*(_snap(Fraction(side), step) for side in rule.size))
     elif rule.area is not None:
         found = Size(_snap_root(Fraction(rule.area) * w / h, step), _snap_root(Fraction(rule.area) * h / w, step))

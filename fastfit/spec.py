@@ -26,6 +26,7 @@ from fastfit.types import (
     SizeLike,
     as_box,
     as_flag,
+    as_integer,
     as_number,
     as_sequence,
     as_size,
@@ -95,7 +96,7 @@ class Fit:
         Keep the source's aspect, with so many pixels: 512 * 512 makes 724×362 of 2000×1000.
     longest, shortest : int, optional
         Keep the aspect, with the longer or the shorter side so long. Both: as `shortest`, but no side above
-        `longest`.
+        `longest`. With `multiple_of` sides may be up to half a multiple longer.
     multiple_of : int, optional
         Snap both sides of whatever size to the nearest multiple, never 0; halfway to the larger.
     channels : {1, 3, 4}, optional
@@ -161,12 +162,12 @@ class Fit:
             "resample": _as_one_of("resample", self.resample, RESAMPLES),
             "centering": as_centering(self.centering),
             "fill": _as_fill(self.fill),
-            "box": None if self.box is None else _as_numbers("box", self.box, 4),
+            "box": _as_box(self.box),
             "reducing_gap": _as_gap(self.reducing_gap),
             "alpha": as_flag("alpha", self.alpha),
             "channels": _as_channels(self.channels),
             "layout": _as_one_of("layout", self.layout, LAYOUTS),
-            "scale": None if self.scale is None else _as_numbers("scale", (self.scale,), 1)[0],
+            "scale": None if self.scale is None else _as_one("scale", self.scale),
             "mean": _as_levels("mean", self.mean, self.channels),
             "std": _as_levels("std", self.std, self.channels),
             "dtype": _as_dtype(self.dtype),
@@ -311,16 +312,17 @@ def _listed(value: Any) -> Any:
 
 
 def _as_one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise OptionError(name, f"one of {', '.join(allowed)}", describe(value))
-    return value
+    for each in allowed:
+        if isinstance(value, str) and value == each:
+            return each
+    raise OptionError(name, f"one of {', '.join(allowed)}", describe(value))
 
 
 def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float, ...]:
     expected = f"{count or 'one or more'} finite numbers"
     try:
-        numbers = tuple(value.item() if isinstance(value, np.generic) else value for value in as_sequence(values))
-        finite = all(math.isfinite(as_number(number)) for number in numbers)
+        numbers = tuple(_plain_number(value) for value in as_sequence(values))
+        finite = all(map(math.isfinite, numbers))
     except (TypeError, ValueError, OverflowError):
         raise OptionError(name, expected, describe(values)) from None
     if not finite or not numbers or (count and len(numbers) != count):
@@ -328,16 +330,32 @@ def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float
     return numbers
 
 
+def _plain_number(value: Any) -> float:
+    """Return a number of any type as Python's own: integers stay integers."""
+    number = as_number(value)
+    return int(value) if isinstance(value, (int, np.integer)) else number
+
+
 def _is_one(value: Any) -> bool:
-    return isinstance(value, (int, float, np.generic)) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    try:
+        as_sequence(value)
+    except TypeError:  # an array of no dimensions, too
+        return not isinstance(value, (str, bytes, set, dict)) and value is not None
+    return False
 
 
 def _as_one(name: str, value: Any) -> float:
-    return _as_numbers(name, (value.item() if isinstance(value, np.ndarray) else value,), 1)[0]
+    try:
+        return _as_numbers(name, (value,), 1)[0]
+    except OptionError:
+        raise OptionError(name, "a finite number", describe(value)) from None
 
 
-def _as_fill(fill: Any) -> Fill:
-    return _as_one("fill", fill) if _is_one(fill) else _as_numbers("fill", fill)
+def _as_fill(fill: Any) -> float | tuple[float, ...]:
+    if _is_one(fill):
+        return _as_one("fill", fill)
+    values = _as_numbers("fill", fill)
+    return values if len(values) > 1 else values[0]
 
 
 def _as_levels(name: str, values: Any, channels: int | None) -> tuple[float, ...] | None:
@@ -353,26 +371,40 @@ def _as_levels(name: str, values: Any, channels: int | None) -> tuple[float, ...
 
 
 def _as_channels(value: Any) -> int | None:
-    for channels in (None, *CHANNELS):
-        if type(value) is type(channels) and value == channels:
-            return channels
-    raise OptionError("channels", f"None or one of {', '.join(map(str, CHANNELS))}", describe(value))
+    try:
+        channels = None if value is None else as_integer(value)
+    except TypeError:
+        channels = 0
+    if channels not in (None, *CHANNELS):
+        raise OptionError("channels", f"None or one of {', '.join(map(str, CHANNELS))}", describe(value))
+    return channels
 
 
 def _as_dtype(value: Any) -> str | None:
     if value is None:
         return None
-    try:
-        name = np.dtype(value).name
-    except TypeError:
-        name = ""
-    return _as_one_of("dtype", name if name in _DTYPES else value, _DTYPES)
+    if not isinstance(value, str):
+        try:
+            dtype = np.dtype(value)
+        except (TypeError, ValueError):
+            raise OptionError("dtype", f"one of {', '.join(_DTYPES)}", describe(value)) from None
+        value = dtype.name if dtype.isnative else dtype.str
+    return _as_one_of("dtype", value, _DTYPES)
+
+
+def _as_box(values: Any) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    box = _as_numbers("box", values, 4)
+    if not (0 <= box[0] < box[2] and 0 <= box[1] < box[3]):
+        raise OptionError("box", "(left, top, right, bottom), not empty", describe(values))
+    return box
 
 
 def _as_gap(gap: Any) -> float | None:
     if gap is None:
         return None
-    number = _as_numbers("reducing_gap", (gap,), 1)[0]
+    number = _as_one("reducing_gap", gap)
     if number < 1:
         raise OptionError("reducing_gap", "a number of at least 1", describe(gap))
     return number

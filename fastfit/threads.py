@@ -3,8 +3,8 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import cv2
@@ -18,12 +18,20 @@ def cores() -> int:
 
 
 class _Limits:
-    """How many blocks want the limits, and what takes them back."""
+    """How many blocks want the limits, and what was there before."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.depth = 0
-        self.restore = ExitStack()
+        self.opencv = 0
+        self.shared: list[tuple[Any, int]] = []
+
+    def take_back(self) -> None:
+        """Set what was there before."""
+        if self.opencv:
+            cv2.setNumThreads(self.opencv)
+        _set(self.shared)
+        self.opencv, self.shared = 0, []
 
 
 _limits = _Limits()
@@ -33,32 +41,53 @@ _limits = _Limits()
 def single_threaded() -> Iterator[None]:
     """Limit BLAS and OpenCV to one thread in this process.
 
-    The limits hold for the whole process; what was there before comes back when the last of overlapping blocks
-    ends, in whichever threads they are. A process forked meanwhile begins without them.
+    The limits hold for the whole process, but for a BLAS on OpenMP, which has them for each thread; what was there
+    before comes back when the last of overlapping blocks ends, in whichever threads they are. A process forked
+    meanwhile begins without them.
     """
     limits = _limits
+    shared, own = _blas()
     with limits.lock:
         if limits.depth == 0:
-            limits.restore.callback(cv2.setNumThreads, cv2.getNumThreads())
-            limits.restore.enter_context(_blas().limit(limits=1))
+            limits.opencv, limits.shared = cv2.getNumThreads(), _threads(shared)
             cv2.setNumThreads(1)
+            _set([(library, 1) for library in shared])
         limits.depth += 1
+    before = _threads(own)
+    _set([(library, 1) for library in own])
     try:
         yield
     finally:
+        _set(before)
         with limits.lock:
             limits.depth -= 1
             if limits.depth == 0:
-                limits.restore.close()
+                limits.take_back()
 
 
-@lru_cache(maxsize=1)
-def _blas() -> Any:
+@cache
+def _blas() -> tuple[list[Any], list[Any]]:
+    """Return threadpoolctl's controllers: of one number for the process, and of one for each thread."""
     # Imported where it is used, as joblib. Finding the libraries takes a millisecond, setting them 10 µs; what is
     # loaded later is none of ours.
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(user_api="blas")
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    own = [library for library in libraries if getattr(library, "threading_layer", None) == "openmp"]
+    return [library for library in libraries if library not in own], own
+
+
+def _threads(libraries: list[Any]) -> list[tuple[Any, int]]:
+    return [(library, library.get_num_threads()) for library in libraries]
+
+
+def _set(numbers: list[tuple[Any, int]]) -> None:
+    for library, number in numbers:
+        # From 3.7 on threadpoolctl gives OpenBLAS to the first thread that sets it, and ignores all others.
+        release = getattr(library, "clear_controlling_thread", lambda **_: None)
+        release(force=True)
+        library.set_num_threads(number)
+        release(force=True)
 
 
 def _begin_anew() -> None:
@@ -66,7 +95,7 @@ def _begin_anew() -> None:
     global _limits
     before, _limits = _limits, _Limits()
     before.lock = threading.Lock()
-    before.restore.close()
+    before.take_back()
 
 
 if hasattr(os, "register_at_fork"):

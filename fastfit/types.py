@@ -122,13 +122,13 @@ def as_integer(value: Any) -> int:
 
 
 def as_number(value: Any) -> float:
-    """Return a number of any type as a float; not text that could be read as one.
+    """Return a number of any type as a float; not text that could be read as one, and no bool.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
     """
-    if isinstance(value, (str, bytes)):
+    if isinstance(value, (str, bytes, bytearray, bool, np.bool_, complex, np.complexfloating)):
         raise TypeError
     return float(value)
 

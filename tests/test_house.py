@@ -76,7 +76,7 @@ LIBRARIES = {
     },
     "cv2": {"conversion", "resample", "codec", "threads"},
     "PIL": {"codec"},
-    "joblib": {"batch", "bulk"},
+    "joblib": {"bulk"},
     "threadpoolctl": {"threads"},
     "tqdm": {"cli"},
     "argparse": {"cli"},
