@@ -340,7 +340,7 @@ def _is_one(value: Any) -> bool:
     try:
         as_sequence(value)
     except TypeError:  # an array of no dimensions, too
-        return not isinstance(value, (str, bytes, set, dict)) and value is not None
+        return not isinstance(value, (str, bytes, bytearray, set, dict)) and value is not None
     return False
 
 

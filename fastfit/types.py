@@ -128,7 +128,8 @@ def as_number(value: Any) -> float:
     ------
     TypeError, ValueError, OverflowError
     """
-    if isinstance(value, (str, bytes, bytearray, bool, np.bool_, complex, np.complexfloating)):
+    kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
+    if isinstance(value, (str, bytes, bytearray, bool, complex)) or (kind and kind not in "iuf"):
         raise TypeError
     return float(value)
 
@@ -152,6 +153,6 @@ def as_sequence(value: Any) -> Sequence[Any]:
     ------
     TypeError
     """
-    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+    if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, (Sequence, np.ndarray)):
         raise TypeError
     return list(value)
