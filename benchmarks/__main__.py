@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from benchmarks import arrays, shrink, trust
+from benchmarks import arrays, loader, shrink, trust
 
-COMMANDS = {"arrays": arrays, "shrink": shrink, "trust": trust}
+COMMANDS = {"arrays": arrays, "loader": loader, "shrink": shrink, "trust": trust}
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from fastfit.errors import ImageError, OptionError, describe
 from fastfit.types import Image
 
-__all__ = ["Fill", "as_array", "as_image", "check_out", "fill_for", "is_packed", "overlap"]
+__all__ = ["Fill", "as_array", "as_image", "check_out", "describe_out", "fill_for", "is_packed", "overlap"]
 
 Fill: TypeAlias = float | Sequence[float]
 
@@ -105,12 +105,18 @@ def check_out(out: Image, image: Image, shape: tuple[int, ...], dtype: np.dtype[
     OptionError
     """
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else describe(out)
-        raise OptionError("out", f"an array of {dtype} {shape}", got)
+        raise OptionError("out", f"an array of {dtype} {shape}", describe_out(out))
     if not out.flags.writeable:
         raise OptionError("out", "a writeable array", "a read-only one")
     if overlap(out, image):
         raise OptionError("out", "memory apart from the image's", "an overlap")
+
+
+def describe_out(out: Any) -> str:
+    """Return what an error says of an `out` that is none."""
+    if isinstance(out, np.ndarray):
+        return f"{out.dtype} {out.shape}"
+    return f"a {type(out).__name__}; its numpy() may be one" if hasattr(out, "numpy") else describe(out)
 
 
 def is_packed(out: Image) -> bool:
@@ -131,7 +137,10 @@ def overlap(out: Image, image: Image) -> bool:
 
 def _upright(image: Any) -> Any:
     """Return a PIL image as a viewer shows it, by its own methods: Pillow need not be here."""
-    image.load()  # TIFFs are turned by that, and lose their tag
+    try:
+        image.load()  # TIFFs are turned by that, and lose their tag
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError("image", "a whole PIL image", f"a {type(image).__name__} ({error})") from error
     turn = _TRANSPOSES.get(image.getexif().get(_ORIENTATION, 1))
     keyed = _KEYED.get(image.mode) if "transparency" in image.info else None
     mode = keyed or _MODES.get(image.mode)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from fastfit.arrays import as_array, overlap
+from fastfit.arrays import as_array, describe_out, overlap
 from fastfit.errors import FastfitError, ImageError, OptionError, describe
 from fastfit.spec import Fit
 from fastfit.threads import cores, single_threaded
@@ -127,7 +127,10 @@ def _as_images(images: Any) -> Any:
     if isinstance(images, (list, tuple)):
         return images
     if isinstance(images, np.ndarray) or hasattr(images, "__array__") or hasattr(images, "__dlpack__"):
-        images = as_array(images)
+        try:
+            images = as_array(images)
+        except ImageError as error:
+            raise error.renamed("images") from error
         if images.ndim not in (3, 4) or (images.ndim == 3 and images.shape[2] <= 4):
             got = f"shape {images.shape}" + (", that is one image: [image]" if images.ndim in (2, 3) else "")
             raise ImageError("images", "a stack (N, H, W) or (N, H, W, C), or a list", got)
@@ -181,9 +184,8 @@ def _count(source: Any) -> int:
 
 
 def _as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any) -> Image:
-    if not isinstance(out, np.ndarray) or out.shape[1:] != shape or out.ndim == 0 or out.dtype != dtype:
-        got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else describe(out)
-        raise OptionError("out", f"an array of {dtype} (N, {', '.join(map(str, shape))})", got)
+    if not isinstance(out, np.ndarray) or out.shape[1:] != shape or out.dtype != dtype:
+        raise OptionError("out", f"an array of {dtype} (N, {', '.join(map(str, shape))})", describe_out(out))
     if not out.flags.writeable:
         raise OptionError("out", "a writeable array", "a read-only one")
     if hasattr(source, "__len__") and len(out) != len(source):

@@ -8,7 +8,8 @@ __all__ = ["CodecError", "FastfitError", "ImageError", "OptionError", "SizeError
 class FastfitError(ValueError):
     """Base of every error that fastfit raises on purpose.
 
-    The message always reads ``name: expected X, got Y``; the three facts stay available as attributes.
+    The message always reads ``name: expected X, got Y``; the three facts stay available as attributes. A message
+    alone makes one, too: that is all torch hands over from a worker process.
 
     Parameters
     ----------
@@ -20,14 +21,14 @@ class FastfitError(ValueError):
         What was there instead.
     """
 
-    def __init__(self, name: str, expected: str, got: str) -> None:
+    def __init__(self, name: str, expected: str = "", got: str = "") -> None:
         super().__init__(name, expected, got)
         self.name = name
         self.expected = expected
         self.got = got
 
     def __str__(self) -> str:
-        return f"{self.name}: expected {self.expected}, got {self.got}"
+        return f"{self.name}: expected {self.expected}, got {self.got}" if self.expected else self.name
 
     def renamed(self, name: str) -> Self:
         """Return the same error about `name`: what ``data`` is called where the caller knows the file."""

@@ -141,6 +141,7 @@ def _fit(
 ) -> tuple[bytes, ImageInfo]:
     with named(name):
         fitted, info = fitted_from(data, spec, input, name=name, srgb=output.icc == "srgb", listen=listen)
+        fitted = fitted[..., 0] if fitted.ndim == 3 and fitted.shape[2] == 1 else fitted
         format_ = _kept_format(info) if output.format == "keep" else output.format
         if output.color == "rgb":
             fitted = _in_colour(fitted)

@@ -1,5 +1,6 @@
 """Where every pixel goes: `plan` turns sizes and a mode into two rectangles. Arithmetic only."""
 
+import ctypes
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +26,19 @@ class Plan(Placement):
         """Size of the part of the result that holds the picture, at least 1×1."""
         return Size(int(self.inner.width), int(self.inner.height))
 
+    def in_floats(self) -> "Plan":
+        """Return the plan with `crop` as Pillow's C code takes it, and so the convolutions.
+
+        Edges become C floats, and their distance becomes one: what is off by up to 1e-4 pixels of a large source.
+        """
+        left, right = _in_floats(self.crop.left, self.crop.right)
+        top, bottom = _in_floats(self.crop.top, self.crop.bottom)
+        return replace(self, crop=Box(left, top, right, bottom))
+
     @property
     def cropped(self) -> float:
         """Share of the source that is not shown, from 0 to 1."""
-        return 1.0 - self.crop.width / self.src.width * (self.crop.height / self.src.height)
+        return max(0.0, 1.0 - self.crop.width / self.src.width * (self.crop.height / self.src.height))
 
     @property
     def padded(self) -> float:
@@ -167,3 +177,11 @@ def _snap(low: float, high: float, limit: int) -> tuple[int, int]:
         return start, stop
     middle = min(math.floor((low + high) / 2), limit - 1)
     return middle, middle + 1
+
+
+def _in_floats(low: float, high: float) -> tuple[float, float]:
+    """Return the edges that Pillow makes of two: `high` is where it is taken to be."""
+    first, last = ctypes.c_float(low).value, ctypes.c_float(high).value
+    applied = first + ctypes.c_float(last - first).value
+    # Halfway between two floats it would be read as the even one.
+    return first, applied if ctypes.c_float(applied).value == last else math.nextafter(applied, last)

@@ -27,6 +27,7 @@ def load(
     input: Input | None = None,
     out: Image | None = None,
     srgb: bool = False,
+    name: str | None = None,
     listen: bool = False,
 ) -> Image:
     """Decode and fit one image: what a data loader does with every file.
@@ -48,6 +49,8 @@ def load(
         Written and returned instead of a new array.
     srgb : bool
         Convert from the embedded profile to sRGB, by LittleCMS through Pillow (``fastfit[color]``).
+    name : str, optional
+        What errors call the image: by default its path, or ``data``.
     listen : bool
         Catch what the decoder says of damage; see `fastfit.decode` for what that takes. Without it a picture
         passes whose decoder invented pixels and only said so on stderr.
@@ -77,9 +80,9 @@ def load(
     check_spec(spec)
     reading = as_input(input)
     if isinstance(source, (str, os.PathLike)):
-        name, data = os.fspath(source), read_regular(Path(source))
+        name, data = name or os.fspath(source), read_regular(Path(source))
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        name, data = "data", as_bytes(source)
+        name, data = name or "data", as_bytes(source)
     else:
         raise CodecError("source", "bytes, a bytearray, a memoryview or a path", f"a {type(source).__name__}")
     with named(name):

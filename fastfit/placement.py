@@ -138,8 +138,7 @@ class Placement:
         flat = extent <= 0
         share = np.clip(shown, 0.0, None) / np.where(flat, 1.0, extent)
         share = np.where(flat, (low >= first) & (high <= last), share)
-        both: Floats = share[..., 0] * share[..., 1]
-        return both
+        return np.asarray(share[..., 0] * share[..., 1])
 
     def mask(self, mask: npt.NDArray[Any], fill: float = 0) -> npt.NDArray[Any]:
         """Move a mask: the nearest sample, nothing in between.
@@ -176,10 +175,12 @@ class Placement:
         """
         if not isinstance(mask, np.ndarray) or mask.ndim not in (2, 3) or mask.shape[:2] != self.src[::-1]:
             got = f"shape {mask.shape}" if isinstance(mask, np.ndarray) else f"a {type(mask).__name__}"
-            raise ImageError("mask", f"an array of shape {self.src[::-1]} or {(*self.src[::-1], 'C')}", got)
+            height, width = self.src[::-1]
+            expected = f"an array of shape ({height}, {width}) or ({height}, {width}, C)"
+            raise ImageError("mask", expected, got)
         crop, inner = self.crop, self.inner
-        columns, xs = _nearest(self.dst.width, (crop.left, crop.right), (inner.left, inner.right))
-        rows, ys = _nearest(self.dst.height, (crop.top, crop.bottom), (inner.top, inner.bottom))
+        columns, xs = _nearest(self.src.width, self.dst.width, (crop.left, crop.right), (inner.left, inner.right))
+        rows, ys = _nearest(self.src.height, self.dst.height, (crop.top, crop.bottom), (inner.top, inner.bottom))
         moved = np.full((self.dst.height, self.dst.width, *mask.shape[2:]), _as_fill(fill, mask.dtype), mask.dtype)
         moved[rows, columns] = mask.take(ys, axis=0).take(xs, axis=1)
         return moved
@@ -192,13 +193,13 @@ class Placement:
 
 
 def _nearest(
-    length: int, crop: tuple[float, float], inner: tuple[float, float]
+    given: int, length: int, crop: tuple[float, float], inner: tuple[float, float]
 ) -> tuple[slice, npt.NDArray[np.intp]]:
     """Return the result's pixels whose centres the source shows, and the source's pixel of each."""
     (low, high), (start, stop) = crop, inner
     first, last = max(math.ceil(start - 0.5), 0), min(math.ceil(stop - 0.5), length)
     centres = (np.arange(first, last) + 0.5 - start) * (high - low) / (stop - start) + low
-    places = np.clip(np.floor(centres), math.floor(low), math.ceil(high) - 1)
+    places = np.clip(np.floor(centres), math.floor(low), min(math.ceil(high), given) - 1)
     return slice(first, max(first, last)), places.astype(np.intp)
 
 
@@ -219,7 +220,7 @@ def _as_rows(name: str, values: npt.ArrayLike, width: int) -> Floats:
 
 def _as_fill(fill: float, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     try:
-        with np.errstate(all="raise"):
+        with np.errstate(over="raise", invalid="raise"):
             value = np.asarray(fill)
             held = value.astype(dtype, casting="unsafe" if value.dtype.kind in "biuf" else "no")
         # A float may lose digits, an integer nothing.

@@ -224,7 +224,7 @@ class Fit:
         part = Box(0, 0, *source) if self.box is None else as_box(self.box, source)
         size = self._rule.size_for(part.width, part.height)
         planned = plan(source, size, self.mode, centering=self.centering, box=self.box)
-        return planned.snapped() if self.resample in INTERPOLATIONS else planned
+        return planned.snapped() if self.resample in INTERPOLATIONS else planned.in_floats()
 
     def form(self, image: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Return the shape and dtype of the result for an image, as `out` must have them.
@@ -331,9 +331,9 @@ def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float
 
 
 def _plain_number(value: Any) -> float:
-    """Return a number of any type as Python's own: integers stay integers."""
+    """Return a number of any type as Python's own, whole ones as integers: equal specs are the same bytes, too."""
     number = as_number(value)
-    return int(value) if isinstance(value, (int, np.integer)) else number
+    return int(number) if number.is_integer() else number
 
 
 def _is_one(value: Any) -> bool:

@@ -53,9 +53,10 @@ def single_threaded() -> Iterator[None]:
             cv2.setNumThreads(1)
             _set([(library, 1) for library in shared])
         limits.depth += 1
-    before = _threads(own)
-    _set([(library, 1) for library in own])
+    before: list[tuple[Any, int]] = []
     try:
+        before = _threads(own)
+        _set([(library, 1) for library in own])
         yield
     finally:
         _set(before)

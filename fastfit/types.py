@@ -147,12 +147,14 @@ def as_flag(name: str, value: Any) -> bool:
 
 
 def as_sequence(value: Any) -> Sequence[Any]:
-    """Return values that come in an order: a list, a tuple, an array; not text, bytes, sets or dicts.
+    """Return values that come in an order: a list, a tuple, an array, a tensor; not text, bytes, sets or dicts.
 
     Raises
     ------
     TypeError
     """
+    if not isinstance(value, np.ndarray) and hasattr(value, "tolist"):  # as tensors of most libraries
+        value = value.tolist()
     if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, (Sequence, np.ndarray)):
         raise TypeError
     return list(value)
