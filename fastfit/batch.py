@@ -12,6 +12,7 @@ import numpy as np
 
 from fastfit.arrays import as_array, describe_out, overlap
 from fastfit.errors import FastfitError, ImageError, OptionError, describe
+from fastfit.resample import work_among_threads
 from fastfit.spec import Fit
 from fastfit.threads import cores, single_threaded
 from fastfit.types import Image, as_integer
@@ -232,7 +233,7 @@ def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> G
     # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many", initializer=work_among_threads)
     waiting: deque[Future[Any]] = deque()
     wait = True
     try:

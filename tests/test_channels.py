@@ -263,12 +263,9 @@ def test_borders_of_images_made_grey_are_one_level():
 # ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [2, 4])
-@pytest.mark.parametrize("channels", COUNTS)
-def test_without_alpha_nobody_can_say_which_channel_to_drop(channels, given):
+@pytest.mark.parametrize(("given", "channels"), [(2, 1), (2, 3), (2, 4), (4, 1), (4, 3)])
+def test_without_alpha_nobody_can_say_which_channel_to_drop(given, channels):
     image = picture("smooth", (61, 97, given))
-    if given == channels:
-        return
     for size in ((97, 61), (40, 31)):
         out = np.full((*size[::-1], channels), 7, np.uint8)
         with pytest.raises(OptionError) as caught:

@@ -31,7 +31,7 @@ PARTS = {
     "apply": {"errors", "types", "geometry", "arrays", "conversion", "resample"},
     "spec": {"errors", "types", "geometry", "sizes", "arrays", "channels", "conversion", "resample", "apply"},
     "functions": {"types", "spec"},
-    "batch": {"errors", "threads", "types", "arrays", "spec"},
+    "batch": {"errors", "threads", "types", "arrays", "resample", "spec"},
     "codec": {"errors", "types"},
     "options": {"errors", "types", "codec"},
     "disk": {"errors", "codec"},

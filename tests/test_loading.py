@@ -2,8 +2,10 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from encoded import saved, scene
@@ -34,12 +36,16 @@ EXACT = Input(exact=True)
 COLOUR = (255, 128, 0)
 
 
+@cache
 def read(name):
     return (DATA / name).read_bytes()
 
 
+@cache
 def decoded(name):
-    return decode(read(name))[0]
+    image = decode(read(name))[0]
+    image.flags.writeable = False
+    return image
 
 
 def opened(data):
@@ -78,7 +84,8 @@ def test_opencvs_interpolations_are_exact_in_any_case(name, resample):
     np.testing.assert_array_equal(load(read(name), spec), spec(decoded(name)))
 
 
-@pytest.mark.parametrize("name", FILES)
+# A test pattern of 64x64 is none of the photographs that this is about.
+@pytest.mark.parametrize("name", [name for name in FILES if name != "one_by_one.jpg"])
 def test_otherwise_nobody_sees_the_difference(name):
     data, image = read(name), decoded(name)
     height, width = image.shape[:2]
@@ -91,14 +98,12 @@ def test_otherwise_nobody_sees_the_difference(name):
 
 
 def test_a_large_jpeg_is_decoded_small():
-    spec = Fit((90, 60))
-    data = read("photo.jpg")
+    data, spec = read("srgb.jpg"), Fit((40, 27))
     assert np.any(load(data, spec) != load(data, spec, input=EXACT))
-    # By the header 900x601; at 1/2 and 1/4 the same picture comes under the limit.
-    small = Input(max_pixels=900 * 601 // 3)
-    assert load(data, spec, input=small).shape == (60, 90, 3)
-    with pytest.raises(CodecError, match=r"^data: expected at most 180300 pixels, got "):
-        load(data, spec, input=Input(max_pixels=900 * 601 // 3, exact=True))
+    # By the header 600x400; at 1/4 the same picture comes under the limit.
+    assert load(data, spec, input=Input(max_pixels=20_000)).shape == (27, 40, 3)
+    with pytest.raises(CodecError, match=r"^data: expected at most 20000 pixels, got 240000 "):
+        load(data, spec, input=Input(max_pixels=20_000, exact=True))
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
@@ -185,7 +190,7 @@ def test_16_bits_count_a_257th_each_where_a_dtype_is_asked_for(name):
         unit = load(read(name), Fit((27, 20), dtype="float32", scale=1 / 255, **how))
         assert unit.dtype == np.float32
         assert unit.min() >= 0
-        assert 0.5 < unit.max() <= 1
+        assert 0.05 < unit.max() <= 1
         one = 1 / 65535
         np.testing.assert_allclose(unit, levels / 65535, rtol=0, atol=one)
         assert np.mean(np.abs(unit - levels / 65535) > 1e-6) < 0.01
@@ -281,8 +286,6 @@ def test_what_is_transparent_shows_the_fill_where_alpha_is_dropped(grey, bits):
     picture = Image.fromarray(image)
     data = saved(picture.convert("LA") if grey else picture, "png")
     if bits == 16:
-        import cv2
-
         data = cv2.imencode(".png", image[..., [2, 1, 0, 3]].astype(np.uint16) * 257)[1].tobytes()
     for resample in ("lanczos", "linear", "lanczos4"):
         got = load(data, Fit((32, 24), fill=COLOUR, channels=3, dtype="uint8", resample=resample))
@@ -371,7 +374,7 @@ def test_a_missing_file_is_what_python_says(tmp_path):
     for path in (tmp_path / "none.jpg", str(tmp_path / "none.jpg")):
         with pytest.raises(FileNotFoundError) as caught:
             load(path, Fit((20, 30)))
-        assert caught.value.filename == path or caught.value.filename == Path(path)
+        assert str(caught.value.filename) == str(path)
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -515,3 +518,23 @@ def test_a_file_in_one_channel_may_be_written_in_colour():
     assert picture.mode == "RGB"
     planes = np.moveaxis(np.asarray(picture), 2, 0)
     np.testing.assert_array_equal(planes[0], planes[2])
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg"])
+@pytest.mark.parametrize("name", ["srgb.jpg", "display_p3.jpg", "srgb.webp"])
+def test_a_file_made_grey_has_no_profile_for_colour(name, format):
+    for spec in (Fit((31, 23), channels=1), Fit((31, 23), channels=1, dtype="uint8")):
+        picture = opened(fit_bytes(read(name), spec, Output(format)))
+        assert picture.mode == "L"
+        assert not picture.info.get("icc_profile")
+        assert opened(fit_bytes(read(name), Fit((31, 23), channels=3), Output(format))).info.get("icc_profile")
+
+
+def test_a_grey_file_in_one_channel_keeps_its_grey_profile():
+    grey = b"".join((read("adobe_rgb.icc")[:16], b"GRAY", read("adobe_rgb.icc")[20:]))
+    data = saved(scene(64, 48, 1), "png", icc_profile=grey)
+    for channels in (None, 1):
+        picture = opened(fit_bytes(data, Fit((31, 23), channels=channels)))
+        assert (picture.mode, picture.info.get("icc_profile")) == ("L", grey)
+    picture = opened(fit_bytes(data, Fit((31, 23), channels=3)))
+    assert (picture.mode, picture.info.get("icc_profile")) == ("RGB", None)

@@ -7,12 +7,12 @@ import numpy as np
 
 from fastfit.arrays import is_packed
 from fastfit.resample.alpha import opaque, premultiply, unpremultiply
-from fastfit.resample.convolve import convolve, passes, store
+from fastfit.resample.convolve import convolve, passes, store, work_among_threads
 from fastfit.resample.filters import FILTERS
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate, reduce
 from fastfit.types import Box, Image, Size
 
-__all__ = ["FILTERS", "INTERPOLATIONS", "resample_into"]
+__all__ = ["FILTERS", "INTERPOLATIONS", "resample_into", "work_among_threads"]
 
 
 def resample_into(
