@@ -128,8 +128,9 @@ def fit_file(
 
 def _checked(spec: Fit, input: Input | None, output: Output | None) -> tuple[Input, Output]:
     check_spec(spec)
-    if spec.layout != "HWC" or spec.dtype not in (None, "uint8"):
-        expected = 'a Fit of layout "HWC" and of no dtype but "uint8", as files have it'
+    scaled = any(value is not None for value in (spec.scale, spec.mean, spec.std))
+    if scaled or spec.layout != "HWC" or spec.dtype not in (None, "uint8"):
+        expected = 'a Fit of layout "HWC", of no dtype but "uint8", and without scale, mean and std'
         raise OptionError("spec", expected, describe(spec))
     if output is not None and not isinstance(output, Output):
         raise OptionError("output", "an Output", describe(output))

@@ -88,6 +88,8 @@ def _shrink_for(info: ImageInfo | None, spec: Fit) -> int:
     # OpenCV's promise OpenCV's pixels; a box, with edges this hard, shows what the decoder averaged (33 dB).
     if spec.resample in INTERPOLATIONS or spec.resample == "box":
         return 1
+    if info.channels == 4:  # inks are averaged, not the colours that they make together (32 dB)
+        return 1
     ratio = _ratio(spec.plan(info.size))
     least_rough = min(least for least, _ in _ROUGHNESS)
     return next((by for by in (8, 4, 2) if ratio >= by * (least_rough if by == 2 else _SAFE_RATIO)), 1)

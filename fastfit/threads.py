@@ -92,12 +92,17 @@ def _set(numbers: list[tuple[Any, int]]) -> None:
 
 
 def _begin_anew() -> None:
-    """In a forked process: the threads that held the lock, or would have taken back the limits, are not in it."""
+    """In a forked process: the threads that would have taken back the limits are not in it."""
     global _limits
     before, _limits = _limits, _Limits()
-    before.lock = threading.Lock()
+    before.lock.release()
     before.take_back()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    # No fork while a thread of ours sets a number: what the libraries lock for that would stay locked for good.
+    os.register_at_fork(
+        before=lambda: _limits.lock.acquire(),
+        after_in_parent=lambda: _limits.lock.release(),
+        after_in_child=_begin_anew,
+    )

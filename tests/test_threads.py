@@ -325,32 +325,6 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), settings())
     assert lines == ["(2, 2)", "(3, 2) (1, 1) (3, 2) (3, 2)", "0 (2, 2)"]
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_child_forked_while_another_thread_sets_or_takes_back_the_limits_does_not_wait_for_it(tmp_path, number):
-    # OpenCV is asked for 1 when a block begins, and for 2 when it ends.
-    script = """
-entered, leave, setter = threading.Event(), threading.Event(), cv2.setNumThreads
-def slow(number):
-    if number == int(sys.argv[1]) and threading.current_thread() is thread:
-        entered.set()
-        leave.wait()
-    setter(number)
-def hold():
-    with single_threaded():
-        pass
-cv2.setNumThreads = slow
-thread = threading.Thread(target=hold)
-thread.start()
-entered.wait()
-forked()
-leave.set()
-thread.join()
-print(settings())
-"""
-    lines = run_script(tmp_path / "fork.py", FORK + script, str(number))
-    assert lines == [*CHILD, "(2, 2)"]
-
-
 def test_children_forked_while_threads_come_and_go_work_as_well(tmp_path):
     script = """
 stop = threading.Event()

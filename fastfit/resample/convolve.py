@@ -262,8 +262,8 @@ def _exactly(band: Band) -> Band:
 def _round(values: Floats, shift: float, out: Image) -> None:
     """Write `values` + `shift` into as many 8-bit samples, rounded half to even and clipped.
 
-    The fastest way that OpenCV has, by three, is ``convertScaleAbs``, which gives undershoots their absolute value:
-    of float32 `values` none is to be below 0.
+    The fastest way that OpenCV has, by three, is ``convertScaleAbs``. It gives undershoots their absolute value:
+    float32 `values` are to have none.
     """
     source, target = values.reshape(1, -1), out.reshape(1, -1)[:, : values.size]
     if values.dtype == np.float32:
