@@ -32,7 +32,7 @@ BARS = {PILLOW: 2.5, OPENCV: 1.3}
 THREADS_BAR = 1.8
 TOLERANCE = 1e-6
 """Of a normalised sample, for the order in which floats are computed."""
-MOST_THREADED, LONGEST_THREADED = 16, 2000
+MOST_THREADED, LONGEST_THREADED = 16, 4096
 """Photographs that are in memory at once, and their longer side at most."""
 REPEATS = 4
 """Of those in a call: until the system has spread threads over cores, a tenth of a second may pass."""

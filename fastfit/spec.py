@@ -1,6 +1,5 @@
 """The `Fit` spec: every option of a fit in one value."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self, TypedDict
@@ -10,7 +9,16 @@ import numpy.typing as npt
 
 from fastfit.apply import LAYOUTS, Layout, Look, apply_plan, form
 from fastfit.arrays import Fill, as_array, as_image
-from fastfit.channels import CHANNELS
+from fastfit.checks import (
+    as_channels,
+    as_dtype,
+    as_fill,
+    as_gap,
+    as_levels,
+    as_one_number,
+    as_one_of,
+    as_part,
+)
 from fastfit.conversion import Conversion
 from fastfit.errors import OptionError, describe
 from fastfit.geometry import Plan, as_centering, as_mode, plan
@@ -26,15 +34,10 @@ from fastfit.types import (
     SizeLike,
     as_box,
     as_flag,
-    as_integer,
-    as_number,
-    as_sequence,
     as_size,
 )
 
 __all__ = ["Fit", "Options"]
-
-_DTYPES = ("uint8", "float16", "float32")
 
 
 class Options(TypedDict, total=False):
@@ -159,18 +162,18 @@ class Fit:
         checked: dict[str, Any] = {
             **rule._asdict(),
             "mode": as_mode(self.mode),
-            "resample": _as_one_of("resample", self.resample, RESAMPLES),
+            "resample": as_one_of("resample", self.resample, RESAMPLES),
             "centering": as_centering(self.centering),
-            "fill": _as_fill(self.fill),
-            "box": _as_box(self.box),
-            "reducing_gap": _as_gap(self.reducing_gap),
+            "fill": as_fill(self.fill),
+            "box": as_part(self.box),
+            "reducing_gap": as_gap(self.reducing_gap),
             "alpha": as_flag("alpha", self.alpha),
-            "channels": _as_channels(self.channels),
-            "layout": _as_one_of("layout", self.layout, LAYOUTS),
-            "scale": None if self.scale is None else _as_one("scale", self.scale),
-            "mean": _as_levels("mean", self.mean, self.channels),
-            "std": _as_levels("std", self.std, self.channels),
-            "dtype": _as_dtype(self.dtype),
+            "channels": as_channels(self.channels),
+            "layout": as_one_of("layout", self.layout, LAYOUTS),
+            "scale": None if self.scale is None else as_one_number("scale", self.scale),
+            "mean": as_levels("mean", self.mean, self.channels),
+            "std": as_levels("std", self.std, self.channels),
+            "dtype": as_dtype(self.dtype),
         }
         converts = any(checked[name] is not None for name in ("scale", "mean", "std"))
         checked["dtype"] = checked["dtype"] or ("float32" if converts else None)
@@ -309,102 +312,3 @@ def _plain(value: Any) -> Any:
 
 def _listed(value: Any) -> Any:
     return list(map(_listed, value)) if isinstance(value, tuple) else value
-
-
-def _as_one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
-    for each in allowed:
-        if isinstance(value, str) and value == each:
-            return each
-    raise OptionError(name, f"one of {', '.join(allowed)}", describe(value))
-
-
-def _as_numbers(name: str, values: Any, count: int | None = None) -> tuple[float, ...]:
-    expected = f"{count or 'one or more'} finite numbers"
-    try:
-        numbers = tuple(_plain_number(value) for value in as_sequence(values))
-        finite = all(map(math.isfinite, numbers))
-    except (TypeError, ValueError, OverflowError):
-        raise OptionError(name, expected, describe(values)) from None
-    if not finite or not numbers or (count and len(numbers) != count):
-        raise OptionError(name, expected, describe(values))
-    return numbers
-
-
-def _plain_number(value: Any) -> float:
-    """Return a number of any type as Python's own, whole ones as integers: equal specs are the same bytes, too."""
-    number = as_number(value)
-    return int(number) if number.is_integer() else number
-
-
-def _is_one(value: Any) -> bool:
-    try:
-        as_sequence(value)
-    except TypeError:  # an array of no dimensions, too
-        return not isinstance(value, (str, bytes, bytearray, set, dict)) and value is not None
-    return False
-
-
-def _as_one(name: str, value: Any) -> float:
-    try:
-        return _as_numbers(name, (value,), 1)[0]
-    except OptionError:
-        raise OptionError(name, "a finite number", describe(value)) from None
-
-
-def _as_fill(fill: Any) -> float | tuple[float, ...]:
-    if _is_one(fill):
-        return _as_one("fill", fill)
-    values = _as_numbers("fill", fill)
-    return values if len(values) > 1 else values[0]
-
-
-def _as_levels(name: str, values: Any, channels: int | None) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    levels = (_as_one(name, values),) if _is_one(values) else _as_numbers(name, values)
-    allowed = (1, channels) if channels else (1, 2, 3, 4)
-    if len(levels) not in allowed:
-        raise OptionError(name, f"{' or '.join(map(str, allowed))} numbers", describe(values))
-    if name == "std" and 0 in levels:
-        raise OptionError(name, "numbers other than 0", describe(values))
-    return levels
-
-
-def _as_channels(value: Any) -> int | None:
-    try:
-        channels = None if value is None else as_integer(value)
-    except TypeError:
-        channels = 0
-    if channels not in (None, *CHANNELS):
-        raise OptionError("channels", f"None or one of {', '.join(map(str, CHANNELS))}", describe(value))
-    return channels
-
-
-def _as_dtype(value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        try:
-            dtype = np.dtype(value)
-        except (TypeError, ValueError):
-            raise OptionError("dtype", f"one of {', '.join(_DTYPES)}", describe(value)) from None
-        value = dtype.name if dtype.isnative else dtype.str
-    return _as_one_of("dtype", value, _DTYPES)
-
-
-def _as_box(values: Any) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    box = _as_numbers("box", values, 4)
-    if not (0 <= box[0] < box[2] and 0 <= box[1] < box[3]):
-        raise OptionError("box", "(left, top, right, bottom), not empty", describe(values))
-    return box
-
-
-def _as_gap(gap: Any) -> float | None:
-    if gap is None:
-        return None
-    number = _as_one("reducing_gap", gap)
-    if number < 1:
-        raise OptionError("reducing_gap", "a number of at least 1", describe(gap))
-    return number

@@ -29,7 +29,8 @@ PARTS = {
     "conversion": {"errors", "types", "arrays", "channels"},
     "resample": {"errors", "types", "arrays"},
     "apply": {"errors", "types", "geometry", "arrays", "conversion", "resample"},
-    "spec": {"errors", "types", "geometry", "sizes", "arrays", "channels", "conversion", "resample", "apply"},
+    "checks": {"errors", "types", "channels"},
+    "spec": {"errors", "types", "geometry", "sizes", "arrays", "checks", "conversion", "resample", "apply"},
     "functions": {"types", "spec"},
     "batch": {"errors", "threads", "types", "arrays", "resample", "spec"},
     "codec": {"errors", "types"},
@@ -54,7 +55,8 @@ PARTS = {
         "loading",
         "files",
     },
-    "cli": {"errors", "types", "sizes", "spec", "codec", "options", "tasks", "bulk", "__init__"},
+    "arguments": {"types", "codec", "options", "__init__"},
+    "cli": {"errors", "types", "spec", "codec", "options", "tasks", "bulk", "__init__", "arguments"},
     "__main__": {"cli"},
 }
 # The only parts that may import a library. Whatever is in nobody's line may be imported nowhere.
@@ -67,6 +69,7 @@ LIBRARIES = {
         "conversion",
         "resample",
         "apply",
+        "checks",
         "spec",
         "batch",
         "codec",
@@ -79,7 +82,7 @@ LIBRARIES = {
     "joblib": {"bulk"},
     "threadpoolctl": {"threads"},
     "tqdm": {"cli"},
-    "argparse": {"cli"},
+    "argparse": {"arguments", "cli"},
 }
 # The only files that may call a function.
 CALLS = {
