@@ -60,8 +60,8 @@ def fit_bytes(
     Returns
     -------
     bytes
-        An upright image of exactly ``spec.size``, with the source's colour profile. An image with alpha is
-        flattened on `fill` for JPEG.
+        An upright image of exactly the size that `spec` asks for, with the source's colour profile. An image with
+        alpha is flattened on `fill` for JPEG.
 
     Raises
     ------

@@ -15,7 +15,7 @@ __all__ = ["Rule", "as_rule", "buckets"]
 _MOST_AREA = MOST_PIXELS * MOST_PIXELS
 
 
-def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 2.0) -> tuple[Size, ...]:
+def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 2.0) -> list[Size]:
     """List the sizes of aspect-ratio bucketing: of many shapes and nearly one number of pixels.
 
     Parameters
@@ -29,7 +29,7 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
 
     Returns
     -------
-    tuple of Size
+    list of Size
         From the tallest to the widest, every aspect once; with every size the one on its side, and the largest
         square.
 
@@ -64,7 +64,7 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
         short = min(most // long, MOST_PIXELS) // step * step
         if short and max(long, short) / min(long, short) <= widest:
             found |= {Size(long, short), Size(short, long)}
-    return tuple(sorted(found, key=lambda size: Fraction(*size)))
+    return sorted(found, key=lambda size: Fraction(*size))
 
 
 class Rule(NamedTuple):
@@ -121,7 +121,7 @@ def as_rule(
     )
 
 
-def _automatic(text: str) -> tuple[Size, ...]:
+def _automatic(text: str) -> list[Size]:
     match = re.fullmatch(r"auto:([^/]+)(?:/([0-9]{1,9}))?", text)
     if match is None:
         raise SizeError("size", '"auto:WIDTHxHEIGHT/MULTIPLE"', describe(text))
