@@ -1,5 +1,8 @@
 """What goes in and out of a fit: images of any library, fills and `out`, checked."""
 
+import os
+import struct
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -19,6 +22,10 @@ _MODES = {"L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "F": "F", "I;16": 
 _MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "RGBX": "RGB"}
 _KEYED = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 """Modes of which one level or colour may be transparent."""
+_RAISED_BY_PILLOW = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, AssertionError),
+    struct.error,
+)
 _ORIENTATION = 0x0112
 # What ``PIL.ImageOps.exif_transpose`` does for each orientation, as ``PIL.Image.Transpose`` counts.
 _TRANSPOSES = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
@@ -137,15 +144,37 @@ def overlap(out: Image, image: Image) -> bool:
 
 def _upright(image: Any) -> Any:
     """Return a PIL image as a viewer shows it, by its own methods: Pillow need not be here."""
+    mode = image.mode
     try:
-        image.load()  # TIFFs are turned by that, and lose their tag
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        # Pillow reads at the first look, and the same image may be looked at by several threads.
+        with _looks[id(image) // 64 % len(_looks)]:
+            image.load()  # TIFFs are turned by that, and lose their tag
+            turn = _TRANSPOSES.get(image.getexif().get(_ORIENTATION, 1))
+            wanted = _mode_of(image)
+            if wanted not in (mode, None):
+                image = image.convert(wanted)
+            if turn is not None and wanted is not None:
+                image = image.transpose(turn)
+    except _RAISED_BY_PILLOW as error:
         raise ImageError("image", "a whole PIL image", f"a {type(image).__name__} ({error})") from error
-    turn = _TRANSPOSES.get(image.getexif().get(_ORIENTATION, 1))
-    keyed = _KEYED.get(image.mode) if "transparency" in image.info else None
-    mode = keyed or _MODES.get(image.mode)
-    if mode is None:
-        raise ImageError("image", 'a PIL image of a mode like "RGB", by convert("RGB")', f'mode "{image.mode}"')
-    if mode != image.mode:
-        image = image.convert(mode)
-    return image if turn is None else image.transpose(turn)
+    if wanted is None:
+        raise ImageError("image", 'a PIL image of a mode like "RGB", by convert("RGB")', f'mode "{mode}"')
+    return image
+
+
+def _mode_of(image: Any) -> str | None:
+    """Return the mode that shows what a PIL image shows; None where there is none."""
+    if "transparency" in image.info and image.mode in (*_KEYED, "I;16"):
+        return _KEYED.get(image.mode)
+    if image.mode == "P" and image.palette is not None and image.palette.mode.endswith("A"):
+        return "RGBA"
+    return _MODES.get(image.mode)
+
+
+def _new_looks() -> list[threading.Lock]:
+    return [threading.Lock() for _ in range(64)]
+
+
+_looks = _new_looks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _looks.__setitem__(slice(None), _new_looks()))

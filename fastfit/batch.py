@@ -1,5 +1,7 @@
 """Many arrays at once: `fit_many`, in threads, into one buffer."""
 
+import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -106,7 +108,8 @@ def fit_many(
         raise OptionError("return_as", "one of array, list, generator", describe(return_as))
     if out is not None and return_as != "array":
         raise OptionError("out", f'None with return_as="{return_as}"', describe(out))
-    jobs, source = _as_jobs(n_jobs), _as_images(images)
+    source = _as_images(images)
+    jobs = min(_as_jobs(n_jobs), max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize)
     if return_as == "array":
         return _into_rows(source, spec, jobs, out)
     results = _fitted(enumerate(source), lambda _, image: spec(image), jobs)
@@ -235,22 +238,28 @@ def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> G
 
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many", initializer=work_among_threads)
     waiting: deque[Future[Any]] = deque()
-    wait = True
+    wait, here = True, os.getpid()
+
+    def take() -> Any:
+        if os.getpid() != here:
+            raise RuntimeError("fit_many: a generator cannot go on in a forked process, where its threads are not")
+        return waiting.popleft().result()
+
     try:
         while True:
             try:
                 item = next(numbered, None)
             except Exception:  # comes when it is its turn
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield take()
                 raise
             if item is None:
                 break
             waiting.append(pool.submit(_fit, fit, *item))
             if len(waiting) > _AHEAD * jobs:
-                yield waiting.popleft().result()
+                yield take()
         while waiting:
-            yield waiting.popleft().result()
+            yield take()
     except GeneratorExit:
         # Left half taken, perhaps by the garbage collector, in any thread: even in one of these.
         wait = False

@@ -77,6 +77,8 @@ def as_fill(fill: Any) -> float | tuple[float, ...]:
     if _is_one(fill):
         return as_one_number("fill", fill)
     values = _as_numbers("fill", fill)
+    if len(values) > 4:
+        raise OptionError("fill", "up to 4 numbers", describe(fill))
     return values if len(values) > 1 else values[0]
 
 

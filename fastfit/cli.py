@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from tqdm import tqdm
 
@@ -98,7 +99,7 @@ def _fit(options: argparse.Namespace) -> int:
     )
     if options.format != "keep":
         for size in map(as_size, spec.sizes or ([spec.size] if spec.size else [])):
-            check_size(size, options.format)
+            check_size(replace(spec, box=None).plan(size).dst, options.format)
     tasks = collect(options.src, options.out, format=options.format, recursive=options.recursive)
     if not tasks:
         raise OptionError("SRC", "at least one image", f"none in {', '.join(map(str, options.src))}")
@@ -110,7 +111,7 @@ def _fit(options: argparse.Namespace) -> int:
         f"{summary.fitted} fitted, {summary.failed} failed, {summary.skipped} skipped"
         f" in {summary.seconds:.1f} s ({summary.rate:.1f} images/s)"
     )
-    if spec.size is None:
+    if spec.size is None or spec.multiple_of is not None:
         _print_sizes(summary)
     return 1 if summary.failed else 0
 

@@ -46,7 +46,8 @@ class Conversion:
         dtype = image.dtype if self.dtype is None else np.dtype(self.dtype)
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values and len(values) not in (1, channels):
-                raise OptionError(name, f"1 or {channels} values for this image", str(values))
+                expected = "1 value" if channels == 1 else f"1 or {channels} values"
+                raise OptionError(name, f"{expected} for this image", str(values))
         if image.dtype == np.uint16 and dtype in (np.uint8, np.float16) and self.scale is None:
             raise OptionError("scale", f"a number, 1 / 257 say, to make {dtype} of uint16", "None")
         return channels, dtype

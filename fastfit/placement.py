@@ -140,13 +140,13 @@ class Placement:
         share = np.where(flat, (low >= first) & (high <= last), share)
         return np.asarray(share[..., 0] * share[..., 1])
 
-    def mask(self, mask: npt.NDArray[Any], fill: float = 0) -> npt.NDArray[Any]:
+    def mask(self, mask: Any, fill: float = 0) -> npt.NDArray[Any]:
         """Move a mask: the nearest sample, nothing in between.
 
         Parameters
         ----------
-        mask : ndarray, (H, W) or (H, W, C)
-            Of the source's size; labels of any dtype. Only read.
+        mask : ndarray, (H, W) or (H, W, C); PIL image; tensor
+            Of the source's size; labels of any dtype. Only read. Of a PIL image with a palette the indices count.
         fill : number
             For what the source does not show: the borders of pad or, on the way back, what was cropped.
 
@@ -164,7 +164,8 @@ class Placement:
 
         Notes
         -----
-        The sample of a pixel is the one that its centre falls into, as with Pillow's ``NEAREST``.
+        The sample of a pixel is the one that its centre falls into, as with Pillow's ``NEAREST`` (where a centre
+        is on an edge Pillow's sums of floats may decide otherwise). OpenCV's ``nearest`` is another: see `Fit`.
 
         Examples
         --------
@@ -173,11 +174,7 @@ class Placement:
         >>> plan((400, 300), (640, 360), "pad").mask(np.ones((300, 400), np.int64), fill=-1).shape
         (360, 640)
         """
-        if not isinstance(mask, np.ndarray) or mask.ndim not in (2, 3) or mask.shape[:2] != self.src[::-1]:
-            got = f"shape {mask.shape}" if isinstance(mask, np.ndarray) else f"a {type(mask).__name__}"
-            height, width = self.src[::-1]
-            expected = f"an array of shape ({height}, {width}) or ({height}, {width}, C)"
-            raise ImageError("mask", expected, got)
+        mask = _as_mask(mask, self.src)
         crop, inner = self.crop, self.inner
         columns, xs = _nearest(self.src.width, self.dst.width, (crop.left, crop.right), (inner.left, inner.right))
         rows, ys = _nearest(self.src.height, self.dst.height, (crop.top, crop.bottom), (inner.top, inner.bottom))
@@ -207,7 +204,7 @@ def _as_rows(name: str, values: npt.ArrayLike, width: int) -> Floats:
     expected = f"numbers of shape (..., {width})"
     try:
         rows = np.asarray(values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with a gradient
         raise OptionError(name, expected, describe(values)) from None
     if rows.dtype.kind not in "iuf":
         raise OptionError(name, expected, describe(values))
@@ -216,6 +213,20 @@ def _as_rows(name: str, values: npt.ArrayLike, width: int) -> Floats:
     if rows.ndim == 0 or rows.shape[-1] != width:
         raise OptionError(name, expected, f"shape {rows.shape}")
     return rows.astype(np.float64)
+
+
+def _as_mask(mask: Any, size: Size) -> npt.NDArray[Any]:
+    expected = f"an array of shape ({size.height}, {size.width}) or ({size.height}, {size.width}, C)"
+    if not isinstance(mask, np.ndarray):
+        if not hasattr(mask, "__array_interface__") and not hasattr(mask, "__array__"):
+            raise ImageError("mask", expected, f"a {type(mask).__name__}")
+        try:
+            mask = np.asarray(mask)
+        except (OSError, SyntaxError, TypeError, ValueError, RuntimeError) as error:
+            raise ImageError("mask", expected, f"a {type(mask).__name__} ({error})") from error
+    if mask.ndim not in (2, 3) or mask.shape[:2] != (size.height, size.width):
+        raise ImageError("mask", expected, f"shape {mask.shape}")
+    return np.asarray(mask)
 
 
 def _as_fill(fill: float, dtype: np.dtype[Any]) -> npt.NDArray[Any]:

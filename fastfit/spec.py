@@ -79,7 +79,8 @@ class Fit:
         Convolutions, with the pixels of Pillow 13, in 8 bits to the last bit: ``lanczos``, ``bicubic``,
         ``hamming``, ``bilinear``, ``box``. OpenCV's interpolations, bit for bit: ``lanczos4``, ``cubic``,
         ``linear``, ``area``, ``nearest``; they read the crop rounded to whole pixels, do not widen when
-        shrinking (except ``area``), and treat alpha like a colour.
+        shrinking (except ``area``), and treat alpha like a colour. OpenCV's ``nearest`` takes the pixel under the
+        corner of each of its own: pictures are up to half a pixel of the result from where a plan has them.
     centering : (float, float)
         Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1).
     fill : float or sequence of float
@@ -293,6 +294,8 @@ class Fit:
         ImageError, OptionError
             As `__call__`.
         """
+        if planned.src != _size(image):
+            raise OptionError("planned", f"a plan for a source of {_size(image)}", f"one for {planned.src}")
         return apply_plan(self._look, planned, image, out)
 
 

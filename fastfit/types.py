@@ -129,7 +129,7 @@ def as_number(value: Any) -> float:
     TypeError, ValueError, OverflowError
     """
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
-    if isinstance(value, (str, bytes, bytearray, bool, complex)) or (kind and kind not in "iuf"):
+    if isinstance(value, (str, bytes, bytearray, bool, complex)) or (kind and kind not in "iuf") or np.ndim(value):
         raise TypeError
     return float(value)
 

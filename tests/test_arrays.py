@@ -1,6 +1,7 @@
 """Images of other libraries: PIL's, and whatever shows its memory in one of NumPy's ways."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -418,3 +419,35 @@ def test_read_only_memory_is_read(wrap):
     if wrap is DLPack:  # NumPy gives no read-only array away
         array = array.copy()
     np.testing.assert_array_equal(fit(wrap(array), (20, 30)), fit(array, (20, 30)))
+
+
+@pytest.mark.parametrize("repetition", range(6))
+def test_one_picture_that_is_not_read_yet_may_be_looked_at_by_several_threads(tmp_path, repetition):
+    # Pillow reads at the first look, and its decoders bear one thread.
+    Image.fromarray(picture("noise", (150, 211, 3), seed=repetition)).save(tmp_path / "a.png")
+    spec = Fit((17, 13))
+    with Image.open(tmp_path / "a.png") as opened:
+        expected = spec(opened.copy())
+    with Image.open(tmp_path / "a.png") as opened, ThreadPoolExecutor(4) as pool:
+        for result in pool.map(spec, [opened] * 8):
+            np.testing.assert_array_equal(result, expected)
+
+
+def test_a_palette_with_alpha_becomes_rgba():
+    image = Image.fromarray(picture("holes", (31, 47, 4))).quantize(4)
+    assert image.info == {}
+    np.testing.assert_array_equal(Fit((47, 31))(image), np.asarray(image.convert("RGBA")))
+
+
+def test_a_transparent_level_of_16_bits_is_refused():
+    image = Image.fromarray(picture("smooth", (31, 47), np.uint16))
+    image.info["transparency"] = 7
+    with pytest.raises(ImageError, match='mode "I;16"'):
+        Fit((20, 30))(image)
+
+
+def test_what_pillow_makes_of_a_broken_tag_is_an_error_of_ours():
+    image = Image.fromarray(picture("smooth", (31, 47, 3)))
+    image.info["Raw profile type exif"] = "\nexif\n 8\nnot hexadecimal"
+    with pytest.raises(ImageError, match=r"^image: expected a whole PIL image, got a Image \(non-hexadecimal"):
+        Fit((20, 30))(image)

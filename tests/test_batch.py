@@ -1110,3 +1110,36 @@ if __name__ == "__main__":
 
 def test_processes_of_joblib_may_each_fit_many(tmp_path):
     assert run_script(tmp_path / "loky.py", LOKY, flags=()) == ["done"]
+
+
+def test_a_generator_that_goes_on_in_a_forked_process_says_that_it_cannot(tmp_path):
+    script = """
+import os, signal, time
+import numpy as np
+from fastfit import Fit, fit_many
+results = fit_many([np.zeros((23, 31, 3), np.uint8)] * 50, Fit("17x13"), n_jobs=2, return_as="generator")
+next(results)
+time.sleep(0.3)
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    try:
+        next(results)
+    except RuntimeError as error:
+        os._exit("forked" in str(error))
+    os._exit(9)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(list(results)))
+"""
+    assert run_script(tmp_path / "fork.py", script) == ["1", "49"]
+
+
+def test_one_image_is_fitted_without_another_thread():
+    seen = []
+
+    class Seen:
+        def __array__(self, *_, **__):
+            seen.append(threading.current_thread())
+            return np.zeros((23, 31, 3), np.uint8)
+
+    fit_many([Seen()], SPEC)
+    assert set(seen) == {threading.main_thread()}

@@ -388,3 +388,11 @@ def test_help_of_formats_says_what_it_does(capsys):
 @pytest.mark.parametrize("option", [*SIZING, *READING, *WRITING])
 def test_readme_names_every_option(option):
     assert re.search(rf"{option}\b", README)
+
+
+@pytest.mark.usefixtures("here")
+def test_size_is_checked_as_it_will_be(capsys):
+    assert (
+        main(["fit", "photos", "-o", "out", "--size", "16383x20", "--multiple-of", "64", "--format", "webp"]) == 2
+    )
+    assert "16384x64" in capsys.readouterr().err

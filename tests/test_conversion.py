@@ -593,9 +593,8 @@ def test_levels_for_other_channels_than_the_images_are_refused(shape, count, nam
     spec = Fit((5, 4), **{name: (0.5,) * count})
     channels = (*shape, 1)[2]
     for use in (spec, spec.form):
-        with pytest.raises(
-            OptionError, match=rf"^{name}: expected 1 or {channels} values for this image, got \(0.5, "
-        ):
+        expected = "1 value" if channels == 1 else f"1 or {channels} values"
+        with pytest.raises(OptionError, match=rf"^{name}: expected {expected} for this image, got \(0.5, "):
             use(np.zeros(shape, np.uint8))
 
 

@@ -197,7 +197,7 @@ def test_grey_of_fill_is_pillows():
     assert Image.new("RGB", (1, 1), (255, 128, 10)).convert("L").getpixel((0, 0)) == GREY
 
 
-@pytest.mark.parametrize("fill", [(1, 2), (1, 2, 3, 4, 5), 256, -1, (0, 0, 300)])
+@pytest.mark.parametrize("fill", [(1, 2), 256, -1, (0, 0, 300)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_fill_out_of_range_is_an_error(mode, fill):
     with pytest.raises(OptionError) as caught:

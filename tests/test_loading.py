@@ -304,7 +304,7 @@ def test_what_is_hidden_under_alpha_0_bleeds_into_nothing():
         assert got[..., 0].max() <= 3, resample
 
 
-@pytest.mark.parametrize("fill", [-1, 256, (0, 0, 256), (1, 2), (1, 2, 3, 4, 5), (-1, 0, 0)])
+@pytest.mark.parametrize("fill", [-1, 256, (0, 0, 256), (1, 2), (-1, 0, 0)])
 @pytest.mark.parametrize("name", ["rgb16.png", "grey.jpg", "srgb.jpg"])
 def test_a_fill_that_is_no_8_bit_colour_is_refused(name, fill):
     for source, called in ((read(name), "data"), (DATA / name, str(DATA / name))):
@@ -446,7 +446,7 @@ def test_an_option_that_does_not_go_with_the_file_names_the_file(name):
     with pytest.raises(OptionError) as caught:
         load(DATA / "grey.jpg", spec)
     assert caught.value.name == f"{DATA / 'grey.jpg'}: {name}"
-    with pytest.raises(OptionError, match=rf"^data: {name}: expected 1 or 1 values"):
+    with pytest.raises(OptionError, match=rf"^data: {name}: expected 1 value"):
         load(read("grey.jpg"), spec)
     with pytest.raises(OptionError, match=r"^data: box: "):
         load(read("grey.jpg"), Fit((20, 30), box=(0, 0, 9999, 5)))

@@ -800,7 +800,7 @@ def test_fill_that_the_mask_cannot_hold_is_an_error(mode, dtype, fill):
         np.zeros(12),
         np.zeros((1, 3, 4)),
         np.zeros((3, 4, 1, 1)),
-        Image.new("L", (4, 3)),
+        Image.new("L", (3, 4)),
     ],
     ids=repr,
 )
@@ -882,3 +882,23 @@ def test_sizes_that_follow_from_the_source_have_plans_too():
     planned = Fit(longest=50, mode="pad").plan((200, 100))
     np.testing.assert_array_equal(planned.boxes((0, 0, 200, 100)), (0, 0, 50, 25))
     assert (planned.cropped, planned.padded) == (0, 0)
+
+
+def test_masks_of_other_libraries_are_taken_as_they_are():
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    palette = Image.fromarray(labels).convert("L")
+    palette = Image.frombytes("P", (4, 3), palette.tobytes())
+    palette.putpalette(range(255, 255 - 36, -1))
+    np.testing.assert_array_equal(plan((4, 3), (8, 6)).mask(palette), np.kron(labels, np.ones((2, 2), np.uint8)))
+    for mask in (None, "mask", [[1, 2]]):
+        with pytest.raises(ImageError, match=r"^mask: expected an array of shape \(3, 4\)"):
+            plan((4, 3), (8, 6)).mask(mask)
+
+
+def test_boxes_with_a_gradient_are_an_error_of_ours():
+    class Tracked:
+        def __array__(self, *_, **__):
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    with pytest.raises(OptionError, match="xyxy"):
+        plan((4, 3), (8, 6)).boxes(Tracked())

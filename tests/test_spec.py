@@ -834,3 +834,15 @@ def test_levels_that_do_not_go_with_the_image_are_errors_of_form_and_call(option
         ):
             call(image)
     assert Fit("4x3", **options).form(image[..., :2]) == ((3, 4, 2), np.float32)
+
+
+def test_a_plan_for_another_source_is_refused():
+    spec = Fit("16x16")
+    for source in ((4000, 3000), (30, 41), (41, 29)):
+        with pytest.raises(OptionError, match=r"^planned: expected a plan for a source of 41x30"):
+            spec.apply(spec.plan(source), np.zeros((30, 41, 3), np.uint8))
+
+
+def test_no_image_has_more_than_four_channels_to_fill():
+    with pytest.raises(OptionError, match="fill: expected up to 4 numbers"):
+        Fit("16x16", fill=(1, 2, 3, 4, 5))
