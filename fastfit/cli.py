@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from tqdm import tqdm
 
@@ -66,37 +67,7 @@ def _formats(_options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    spec = Fit(
-        options.size,
-        options.mode,
-        resample=options.resample,
-        centering=options.centering,
-        fill=options.fill,
-        box=options.box,
-        reducing_gap=options.reducing_gap,
-        area=options.area,
-        longest=options.longest,
-        shortest=options.shortest,
-        multiple_of=options.multiple_of,
-    )
-    source = Input(
-        exact=options.exact,
-        on_damage=options.on_damage,
-        frames=options.frames,
-        max_pixels=options.max_pixels,
-        max_scans=options.max_scans,
-    )
-    output = Output(
-        options.format,
-        options.quality,
-        subsampling=options.subsampling,
-        progressive=options.progressive,
-        compression=options.compression,
-        lossless=options.lossless,
-        icc=options.icc,
-        color=options.color,
-        metadata=options.metadata,
-    )
+    spec, source, output = (_made(kind, options) for kind in (Fit, Input, Output))
     if options.format != "keep":
         for size in map(as_size, spec.sizes or ([spec.size] if spec.size else [])):
             check_size(replace(spec, box=None).plan(size).dst, options.format)
@@ -114,6 +85,11 @@ def _fit(options: argparse.Namespace) -> int:
     if spec.size is None or spec.multiple_of is not None:
         _print_sizes(summary)
     return 1 if summary.failed else 0
+
+
+def _made(kind: Any, options: argparse.Namespace) -> Any:
+    """Make a `Fit`, `Input` or `Output` of the options that bear the names of its fields."""
+    return kind(**{each.name: getattr(options, each.name) for each in fields(kind) if hasattr(options, each.name)})
 
 
 def _print_sizes(summary: bulk.Report) -> None:
