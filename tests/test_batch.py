@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count, cycle, islice
 
-import cv2
 import joblib
 import numpy as np
 import pytest
 from pictures import picture
 from PIL import Image
-from threadpoolctl import threadpool_info, threadpool_limits
+from settings import thread_settings
 
 from fastfit import Fit, ImageError, OptionError, batch, fit_many
 
@@ -956,29 +955,6 @@ def test_no_images_fill_an_array_without_rows():
 # ---------------------------------------------------------------------------------------------------------------
 # Threads of other libraries
 # ---------------------------------------------------------------------------------------------------------------
-
-
-def thread_settings():
-    libraries = threadpool_info()
-    return cv2.getNumThreads(), {each["num_threads"] for each in libraries if each["user_api"] == "blas"}
-
-
-@pytest.fixture(params=["set elsewhere", "set here"])
-def two_threads(request):
-    """OpenCV and BLAS at two threads, which is neither one nor, on most machines, the default."""
-    before, limits = cv2.getNumThreads(), []
-    cv2.setNumThreads(2)
-    if request.param == "set here":
-        with threadpool_limits(2, user_api="blas"):
-            yield
-    else:
-        # threadpoolctl lets a thread that has set limits own them, until it is gone.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: limits.append(threadpool_limits(2, user_api="blas"))).result()
-        yield
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(limits[0].restore_original_limits).result()
-    cv2.setNumThreads(before)
 
 
 @pytest.mark.usefixtures("two_threads")

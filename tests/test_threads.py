@@ -8,39 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from settings import in_a_thread, thread_settings
+from threadpoolctl import threadpool_limits
 
 from fastfit.threads import cores, single_threaded
 
 pytestmark = pytest.mark.usefixtures("alarm")
-
-
-def thread_settings():
-    libraries = threadpool_info()
-    return cv2.getNumThreads(), {each["num_threads"] for each in libraries if each["user_api"] == "blas"}
-
-
-def in_a_thread(call, *arguments):
-    """Call in a thread that is gone afterwards: threadpoolctl lets a thread that has set limits own them."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(call, *arguments).result()
-
-
-@pytest.fixture(params=["set elsewhere", "set here"])
-def two_threads(request):
-    """OpenCV and BLAS at two threads, which is neither one nor, on most machines, the default."""
-    before, limits = cv2.getNumThreads(), []
-    cv2.setNumThreads(2)
-    if request.param == "set here":
-        with threadpool_limits(2, user_api="blas"):
-            assert thread_settings() == (2, {2})
-            yield
-    else:
-        in_a_thread(lambda: limits.append(threadpool_limits(2, user_api="blas")))
-        assert thread_settings() == (2, {2})
-        yield
-        in_a_thread(limits[0].restore_original_limits)
-    cv2.setNumThreads(before)
 
 
 def run_script(path, script, *arguments):
