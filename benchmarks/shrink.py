@@ -13,7 +13,8 @@ from fastfit import shrink
 from fastfit.codec import decode, probe
 from fastfit.options import Input
 from fastfit.spec import Fit
-from fastfit.types import RESAMPLES, Size
+from fastfit.types import Size
+from fastfit.words import RESAMPLES
 
 RATIOS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.2, 4.0)
 SIZES = ("1792x1024", "1280x720", "720x1280", "640x480", "512x512", "320x240", "224x224", "64x64")

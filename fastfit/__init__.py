@@ -1,17 +1,23 @@
 """Images of exactly the size asked for, with Pillow's pixels at several times Pillow's speed."""
 
-from fastfit.batch import fit_many
-from fastfit.codec import ImageInfo, decode, encode, formats, probe
-from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
-from fastfit.files import fit_bytes, fit_file
-from fastfit.functions import cover, fit, pad, stretch
-from fastfit.geometry import Plan, plan
-from fastfit.loading import load
-from fastfit.options import Input, Output
-from fastfit.placement import Placement
-from fastfit.sizes import buckets
-from fastfit.spec import Fit
-from fastfit.types import Box, Size
+import importlib
+import typing
+
+# Type checkers see plain imports. What runs imports a name's module when the name is first used: NumPy and OpenCV
+# take ten times as long as all that asks for a version or for help.
+if typing.TYPE_CHECKING:
+    from fastfit.batch import fit_many
+    from fastfit.codec import ImageInfo, decode, encode, formats, probe
+    from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
+    from fastfit.files import fit_bytes, fit_file
+    from fastfit.functions import cover, fit, pad, stretch
+    from fastfit.geometry import Plan, plan
+    from fastfit.loading import load
+    from fastfit.options import Input, Output
+    from fastfit.placement import Placement
+    from fastfit.sizes import buckets
+    from fastfit.spec import Fit
+    from fastfit.types import Box, Size
 
 __version__ = "0.1.0"
 
@@ -44,3 +50,33 @@ __all__ = [
     "probe",
     "stretch",
 ]
+
+if not typing.TYPE_CHECKING:  # to a type checker any name would do
+    _NAMES = {
+        "batch": ("fit_many",),
+        "codec": ("ImageInfo", "decode", "encode", "formats", "probe"),
+        "errors": ("CodecError", "FastfitError", "ImageError", "OptionError", "SizeError"),
+        "files": ("fit_bytes", "fit_file"),
+        "functions": ("cover", "fit", "pad", "stretch"),
+        "geometry": ("Plan", "plan"),
+        "loading": ("load",),
+        "options": ("Input", "Output"),
+        "placement": ("Placement",),
+        "sizes": ("buckets",),
+        "spec": ("Fit",),
+        "types": ("Box", "Size"),
+    }
+    _HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+    def __getattr__(name):
+        """Return a public name, or a module of one, the first time it is used."""
+        if name in _NAMES:
+            return importlib.import_module(f"fastfit.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"fastfit.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

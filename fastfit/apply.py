@@ -1,7 +1,7 @@
 """One image by a plan: resample the crop into the inner box, fill what is around it, convert."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -9,12 +9,10 @@ from fastfit.arrays import as_image, check_out, fill_for
 from fastfit.conversion import Conversion
 from fastfit.geometry import Plan
 from fastfit.resample import resample_into
-from fastfit.types import Image, Resample, Size
+from fastfit.types import Image, Size
+from fastfit.words import Layout, Resample
 
-__all__ = ["LAYOUTS", "Layout", "Look", "apply_plan", "form"]
-
-Layout: TypeAlias = Literal["HWC", "CHW"]
-LAYOUTS: tuple[Layout, ...] = ("HWC", "CHW")
+__all__ = ["Look", "apply_plan", "form"]
 
 
 @dataclass(frozen=True, slots=True)

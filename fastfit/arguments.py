@@ -5,9 +5,19 @@ import re
 from pathlib import Path
 
 from fastfit import __version__
-from fastfit.codec import FORMATS, MAX_PIXELS, MAX_SCANS, SUBSAMPLINGS
-from fastfit.options import COLORS, FRAMES, ICCS, METADATA, ON_DAMAGE
-from fastfit.types import MODES, RESAMPLES
+from fastfit.words import (
+    COLORS,
+    FORMATS,
+    FRAMES,
+    ICCS,
+    MAX_PIXELS,
+    MAX_SCANS,
+    METADATA,
+    MODES,
+    ON_DAMAGE,
+    RESAMPLES,
+    SUBSAMPLINGS,
+)
 
 __all__ = ["parser"]
 

@@ -4,19 +4,15 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from fastfit import bulk
 from fastfit.arguments import parser
-from fastfit.codec import check_size, formats
 from fastfit.errors import FastfitError, OptionError
-from fastfit.options import Input, Output
-from fastfit.spec import Fit
-from fastfit.tasks import collect
-from fastfit.types import as_size
+
+if TYPE_CHECKING:
+    from fastfit import bulk
+
+# All else is imported where it is used: NumPy and OpenCV take ten times as long as --help or a wrong argument.
 
 _MOST_LINES = 64
 
@@ -28,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 all fitted, 1 with failures, 2 could not start."""
     _open_streams()
     options = parser().parse_args(arguments)
+    from fastfit import bulk
+
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _TRACKER_WARNINGS)))
     try:
         return {"fit": _fit, "formats": _formats}[options.command](options)
@@ -58,6 +56,8 @@ def _open_streams() -> None:
 
 
 def _formats(_options: argparse.Namespace) -> int:
+    from fastfit.codec import formats
+
     print(f"{'format':<12}{'read by':<17}{'written':<9}files")
     for found in formats():
         readers = ", ".join(found.reads) or "-"
@@ -67,6 +67,15 @@ def _formats(_options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from fastfit import bulk
+    from fastfit.codec import check_size
+    from fastfit.options import Input, Output
+    from fastfit.spec import Fit
+    from fastfit.tasks import collect
+    from fastfit.types import as_size
+
     spec, source, output = (_made(kind, options) for kind in (Fit, Input, Output))
     if options.format != "keep":
         for size in map(as_size, spec.sizes or ([spec.size] if spec.size else [])):
@@ -89,10 +98,12 @@ def _fit(options: argparse.Namespace) -> int:
 
 def _made(kind: Any, options: argparse.Namespace) -> Any:
     """Make a `Fit`, `Input` or `Output` of the options that bear the names of its fields."""
+    from dataclasses import fields
+
     return kind(**{each.name: getattr(options, each.name) for each in fields(kind) if hasattr(options, each.name)})
 
 
-def _print_sizes(summary: bulk.Report) -> None:
+def _print_sizes(summary: "bulk.Report") -> None:
     """Print what fell into which size and what it cost; of very many sizes only the cost."""
     if len(summary.sizes) > _MOST_LINES:
         tallies = summary.sizes.values()
@@ -106,8 +117,10 @@ def _print_sizes(summary: bulk.Report) -> None:
         print(f"{size!s:>11} {tally.count:7} images  {tally.cropped:6.1%} cropped  {tally.padded:6.1%} padded")
 
 
-def _shown(outcomes: Iterable[bulk.Outcome], total: int) -> Iterator[bulk.Outcome]:
+def _shown(outcomes: "Iterable[bulk.Outcome]", total: int) -> "Iterator[bulk.Outcome]":
     """Pass outcomes on, with a progress bar on a terminal and a line on stderr for each failure and note."""
+    from tqdm import tqdm
+
     with tqdm(total=total, unit="image", disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
         for outcome in outcomes:
             for line in (outcome.reason, *(f"{outcome.task.src}: note: {note}" for note in outcome.notes)):

@@ -1,7 +1,6 @@
 """Whole files in and out."""
 
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         Nothing is left behind.
     """
     # The name is short whatever the target's, which may have all of the 255 bytes a name can have.
-    temporary = path.with_name(f".fastfit-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".fastfit-{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -9,7 +9,6 @@ import numpy as np
 from fastfit.channels import flatten
 from fastfit.codec import (
     EXTENSIONS,
-    FORMATS,
     JPEG_EXIF,
     JPEG_PROFILE,
     ImageInfo,
@@ -25,6 +24,7 @@ from fastfit.loading import as_input, check_spec, fill_levels, fitted_from, name
 from fastfit.options import Input, Output
 from fastfit.spec import Fit
 from fastfit.types import Image, Size
+from fastfit.words import FORMATS
 
 __all__ = ["fit_bytes", "fit_file"]
 

@@ -3,7 +3,8 @@
 from typing import Any, Unpack
 
 from fastfit.spec import Fit, Options
-from fastfit.types import Image, Mode, SizeLike
+from fastfit.types import Image, SizeLike
+from fastfit.words import Mode
 
 __all__ = ["cover", "fit", "pad", "stretch"]
 

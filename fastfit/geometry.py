@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from fastfit.errors import OptionError, describe
 from fastfit.placement import Placement
-from fastfit.types import MODES, Box, Mode, Size, SizeLike, as_box, as_number, as_sequence, as_size
+from fastfit.types import Box, Size, SizeLike, as_box, as_number, as_sequence, as_size
+from fastfit.words import MODES, Mode
 
 __all__ = ["Plan", "plan"]
 

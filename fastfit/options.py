@@ -3,28 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastfit.codec import (
-    FORMATS,
-    MAX_PIXELS,
-    MAX_SCANS,
-    SUBSAMPLINGS,
-    as_compression,
-    as_limit,
-    as_quality,
-    as_subsampling,
-    check_format,
-    check_littlecms,
-)
+from fastfit.codec import as_compression, as_limit, as_quality, as_subsampling, check_format, check_littlecms
 from fastfit.errors import OptionError, describe
 from fastfit.types import as_flag
+from fastfit.words import COLORS, FORMATS, FRAMES, ICCS, MAX_PIXELS, MAX_SCANS, METADATA, ON_DAMAGE, QUALITY
 
-__all__ = ["COLORS", "FRAMES", "ICCS", "METADATA", "ON_DAMAGE", "SUBSAMPLINGS", "Input", "Output"]
-
-ON_DAMAGE = ("error", "warn")
-FRAMES = ("first", "error")
-ICCS = ("keep", "srgb", "strip")
-COLORS = ("keep", "rgb")
-METADATA = ("drop", "keep")
+__all__ = ["Input", "Output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +87,7 @@ class Output:
     """
 
     format: str = "keep"
-    quality: int = 95
+    quality: int = QUALITY
     subsampling: str = "420"
     progressive: bool = False
     compression: int | None = None

@@ -7,7 +7,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from fastfit.apply import LAYOUTS, Layout, Look, apply_plan, form
+from fastfit.apply import Look, apply_plan, form
 from fastfit.arrays import Fill, as_array, as_image
 from fastfit.checks import (
     as_channels,
@@ -24,18 +24,8 @@ from fastfit.errors import OptionError, describe
 from fastfit.geometry import Plan, as_centering, as_mode, plan
 from fastfit.resample import INTERPOLATIONS
 from fastfit.sizes import Rule, as_rule
-from fastfit.types import (
-    RESAMPLES,
-    Box,
-    Image,
-    Mode,
-    Resample,
-    Size,
-    SizeLike,
-    as_box,
-    as_flag,
-    as_size,
-)
+from fastfit.types import Box, Image, Size, SizeLike, as_box, as_flag, as_size
+from fastfit.words import LAYOUTS, RESAMPLES, Layout, Mode, Resample
 
 __all__ = ["Fit", "Options"]
 

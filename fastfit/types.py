@@ -1,23 +1,17 @@
-"""The words that the rest of the package is written in: sizes, boxes, option names, array aliases."""
+"""The types that the rest of the package is written in: sizes, boxes, array aliases; and how they are read."""
 
 import operator
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fastfit.errors import OptionError, SizeError, describe
 
-__all__ = ["MODES", "RESAMPLES", "Box", "Image", "Mode", "Resample", "Size", "SizeLike", "as_box", "as_size"]
+__all__ = ["Box", "Image", "Size", "SizeLike", "as_box", "as_size"]
 
-Mode: TypeAlias = Literal["cover", "pad", "stretch"]
-Resample: TypeAlias = Literal[
-    "lanczos", "bicubic", "hamming", "bilinear", "box", "lanczos4", "cubic", "linear", "area", "nearest"
-]
-MODES: tuple[Mode, ...] = get_args(Mode)
-RESAMPLES: tuple[Resample, ...] = get_args(Resample)
 MOST_PIXELS = 1 << 24
 """The longest side: up to here a C float, in which Pillow takes the edges of boxes, holds every integer."""
 Image: TypeAlias = npt.NDArray[Any]

@@ -11,7 +11,7 @@ from pictures import picture
 
 import fastfit
 from fastfit import Fit, ImageError, OptionError, Size, SizeError, cover, fit, pad, plan, stretch
-from fastfit.types import MODES, RESAMPLES
+from fastfit.words import MODES, RESAMPLES
 
 DTYPES = (np.uint8, np.uint16, np.float32)
 CHANNELS = ((), (1,), (2,), (3,), (4,))

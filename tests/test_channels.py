@@ -7,7 +7,7 @@ from pictures import picture
 from PIL import Image
 
 from fastfit import Fit, OptionError, fit
-from fastfit.types import MODES
+from fastfit.words import MODES
 
 TOPS = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
 DTYPES = tuple(TOPS)

@@ -20,6 +20,7 @@ from PIL import Image
 import fastfit
 from fastfit import probe
 from fastfit.cli import main
+from fastfit.words import RESAMPLES
 
 ROOT = Path(fastfit.__file__).parent.parent
 SUMMARY = re.compile(r"(\d+) fitted, (\d+) failed, (\d+) skipped in \d+\.\d s \(\d+\.\d images/s\)\n")
@@ -345,7 +346,7 @@ def test_help_names_every_filter(capsys):
     with pytest.raises(SystemExit):
         main(["fit", "--help"])
     shown = capsys.readouterr().out
-    assert all(re.search(rf"\b{name}\b", shown) for name in fastfit.types.RESAMPLES)
+    assert all(re.search(rf"\b{name}\b", shown) for name in RESAMPLES)
 
 
 # Terminals and signals.

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-import fastfit
 from fastfit import CodecError, FastfitError, OptionError, Size, SizeError, decode, encode, probe
 from fastfit.codec import depth
+from fastfit.words import FORMATS
 
 DATA = Path(__file__).parent / "data"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -579,7 +579,7 @@ def test_size_1_channel_axis_is_grey():
     np.testing.assert_array_equal(np.asarray(picture), scene(37, 23, 1))
 
 
-@pytest.mark.parametrize("format", fastfit.codec.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("length", [len(PROFILE), 65_520, 150_000])
 def test_profile_is_embedded(format, length):
     # Lookup tables make the profiles of printers and some screens longer than a JPEG segment.
@@ -589,7 +589,7 @@ def test_profile_is_embedded(format, length):
     assert decode(data)[1].icc_profile == profile
 
 
-@pytest.mark.parametrize("format", fastfit.codec.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_no_profile_is_invented(format):
     assert "icc_profile" not in reopened(encode(scene(37, 23), format), format).info
 

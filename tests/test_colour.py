@@ -14,8 +14,8 @@ from PIL import Image, ImageCms, ImageOps
 from fastfit import CodecError, Fit, Input, Output, decode, encode, fit_bytes, fit_file
 from fastfit.bulk import run
 from fastfit.cli import main
-from fastfit.codec import FORMATS
 from fastfit.tasks import Task
+from fastfit.words import FORMATS
 
 DATA = Path(__file__).parent / "data"
 SRGB = ImageCms.createProfile("sRGB")

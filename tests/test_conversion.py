@@ -9,7 +9,7 @@ from pictures import picture
 from PIL import Image
 
 from fastfit import Fit, OptionError, fit
-from fastfit.types import MODES, RESAMPLES
+from fastfit.words import MODES, RESAMPLES
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MEANS, STDS = (*MEAN, 0.5), (*STD, 0.25)

@@ -10,7 +10,8 @@ from encoded import scene
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from fastfit import OptionError, decode, encode
-from fastfit.codec import FORMATS, JPEG_EXIF
+from fastfit.codec import JPEG_EXIF
+from fastfit.words import FORMATS
 
 DATA = Path(__file__).parent / "data"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

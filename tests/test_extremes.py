@@ -19,9 +19,8 @@ from PIL import Image, ImageOps
 import fastfit
 from fastfit import CodecError, Fit, Input, Output, SizeError, bulk, decode, fit_bytes, fit_file, probe
 from fastfit.bulk import run
-from fastfit.codec import FORMATS
 from fastfit.tasks import collect
-from fastfit.types import MODES, RESAMPLES
+from fastfit.words import FORMATS, MODES, RESAMPLES
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(fastfit.__file__).parent.parent

@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 
 from fastfit import CodecError, Fit, Input, Output, cli, decode, encode, fit_bytes, fit_file, formats, probe
 from fastfit.bulk import run
-from fastfit.codec import EXTENSIONS, EXTENSIONS_READ, FORMATS
+from fastfit.codec import EXTENSIONS, EXTENSIONS_READ
 from fastfit.tasks import IMAGE_SUFFIXES, Task
-from fastfit.types import RESAMPLES
+from fastfit.words import FORMATS, RESAMPLES
 
 DATA = Path(__file__).parent / "data"
 SUPPORT = {found.name: found for found in formats()}

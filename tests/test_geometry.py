@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from fastfit import Box, OptionError, Plan, Size, SizeError, plan
-from fastfit.types import MODES
+from fastfit.words import MODES
 
 SIZES = [
     (1, 1),

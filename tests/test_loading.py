@@ -12,7 +12,7 @@ from encoded import saved, scene
 from PIL import Image, ImageOps
 
 from fastfit import CodecError, Fit, Input, OptionError, Output, decode, fit, fit_bytes, load
-from fastfit.types import RESAMPLES
+from fastfit.words import RESAMPLES
 
 DATA = Path(__file__).parent / "data"
 FILES = (

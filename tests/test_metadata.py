@@ -13,7 +13,8 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from fastfit import Fit, Output, encode, fit_bytes, fit_file, formats, probe
-from fastfit.codec import FORMATS, exif_for
+from fastfit.codec import exif_for
+from fastfit.words import FORMATS
 
 DATA = Path(__file__).parent / "data"
 ORDERS = {"II": b"II*\0\x08\0\0\0", "MM": b"MM\0*\0\0\0\x08"}

@@ -12,8 +12,8 @@ from PIL import Image
 
 from fastfit import CodecError, Fit, Input, OptionError, Output, decode, fit_bytes, fit_file
 from fastfit.bulk import run
-from fastfit.codec import MAX_PIXELS, MAX_SCANS
 from fastfit.tasks import Task
+from fastfit.words import MAX_PIXELS, MAX_SCANS
 
 # A value other than the default for every option.
 OTHERS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastfit import Box, Fit, Size, geometry, plan
-from fastfit.types import RESAMPLES
+from fastfit.words import RESAMPLES
 
 CENTERED = (0.5, 0.5)
 

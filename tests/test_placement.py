@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from fastfit import Box, Fit, ImageError, OptionError, Placement, Plan, Size, plan
-from fastfit.types import MODES, RESAMPLES
+from fastfit.words import MODES, RESAMPLES
 
 CONVOLUTIONS = RESAMPLES[:5]
 INTERPOLATIONS = RESAMPLES[5:]

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from fastfit import Fit, Size, fit, plan, stretch
 from fastfit.resample import convolve
 from fastfit.resample.band import band
-from fastfit.types import MODES
+from fastfit.words import MODES
 
 CONVOLUTIONS = ("lanczos", "bicubic", "hamming", "bilinear", "box")
 INTERPOLATIONS = {

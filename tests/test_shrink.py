@@ -13,7 +13,7 @@ from PIL import Image
 from fastfit import Fit, Input, Output, Size, fit_bytes, shrink
 from fastfit.codec import ImageInfo
 from fastfit.shrink import decode_for
-from fastfit.types import RESAMPLES
+from fastfit.words import RESAMPLES
 
 DATA = Path(__file__).parent / "data"
 CONVOLUTIONS, INTERPOLATIONS = RESAMPLES[:5], RESAMPLES[5:]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fastfit import Box, Fit, ImageError, OptionError, Size, SizeError, buckets, plan
 from fastfit.spec import Options
-from fastfit.types import MODES, RESAMPLES
+from fastfit.words import MODES, RESAMPLES
 
 CONVOLUTIONS, INTERPOLATIONS = RESAMPLES[:5], RESAMPLES[5:]
 NAMES = [field.name for field in dataclasses.fields(Fit) if not field.name.startswith("_")]

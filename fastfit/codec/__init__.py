@@ -2,14 +2,12 @@
 
 from fastfit.codec.colour import check_littlecms, profile_space
 from fastfit.codec.damage import heard
-from fastfit.codec.decode import MAX_BYTES, MAX_PIXELS, MAX_SCANS, as_bytes, as_limit, decode
+from fastfit.codec.decode import MAX_BYTES, as_bytes, as_limit, decode
 from fastfit.codec.depth import from_linear
 from fastfit.codec.encode import (
     EXTENSIONS,
-    FORMATS,
     JPEG_EXIF,
     JPEG_PROFILE,
-    SUBSAMPLINGS,
     as_compression,
     as_quality,
     as_subsampling,
@@ -26,14 +24,10 @@ from fastfit.codec.orient import REVERSED
 __all__ = [
     "EXTENSIONS",
     "EXTENSIONS_READ",
-    "FORMATS",
     "JPEG_EXIF",
     "JPEG_PROFILE",
     "MAX_BYTES",
-    "MAX_PIXELS",
-    "MAX_SCANS",
     "REVERSED",
-    "SUBSAMPLINGS",
     "FormatSupport",
     "ImageInfo",
     "as_bytes",

@@ -20,15 +20,11 @@ from fastfit.codec.orient import upright
 from fastfit.codec.pillow import PLUGINS, opens, read_pillow
 from fastfit.errors import CodecError, OptionError, describe
 from fastfit.types import Image, Size, as_integer
+from fastfit.words import MAX_PIXELS, MAX_SCANS
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 SHRINKS = (1, 2, 4, 8)
-MAX_PIXELS = 178_956_970
-"""Where Pillow raises ``DecompressionBombError``: twice as many pixels of 3 bytes as 256 MiB hold."""
-MAX_SCANS = 500
-"""Scans in a JPEG of up to 12 megapixels. Encoders make ten or so, and a decoder goes over the picture for each,
-in about a nanosecond for a pixel: 4000 in half a megabyte take a minute. libjpeg-turbo's fuzzers stop at 500."""
 MAX_BYTES = (1 << 31) - 1
 """The longest buffer that OpenCV takes."""
 

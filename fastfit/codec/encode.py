@@ -11,6 +11,7 @@ import numpy as np
 from fastfit.codec.depth import eight_bits
 from fastfit.errors import CodecError, OptionError, SizeError, describe
 from fastfit.types import Image, Size, as_integer
+from fastfit.words import FORMATS, QUALITY, SUBSAMPLINGS
 
 EXTENSIONS = {
     ".jpg": "jpeg",
@@ -22,8 +23,6 @@ EXTENSIONS = {
     ".avif": "avif",
 }
 """File name extensions of what is written, and the format each stands for."""
-FORMATS: tuple[str, ...] = ("jpeg", "png", "webp", "avif")
-SUBSAMPLINGS: tuple[str, ...] = ("420", "422", "444")
 
 # libjpeg's limit is below the format's 65535, libpng's below PNG's 31 bits,
 # libavif's below AV1's 65536; WebP has 14 bits.
@@ -38,7 +37,7 @@ _SAMPLING = {
 def encode(
     image: Image,
     format: str,
-    quality: int = 95,
+    quality: int = QUALITY,
     *,
     subsampling: str = "420",
     progressive: bool = False,

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fastfit.codec.encode import FORMATS, writes
+from fastfit.codec.encode import writes
 from fastfit.codec.pillow import opens
+from fastfit.words import FORMATS
 
 __all__ = ["EXTENSIONS_READ", "FormatSupport", "formats"]
 
