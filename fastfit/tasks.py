@@ -1,6 +1,5 @@
 """Which files, and what each one's output is called."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -101,6 +100,8 @@ def _with_suffix(name: Path, suffix: str) -> Path:
     """Append an extension. For the end of a name that would be too long stands a hash: no two become one."""
     stem, end = name.name, suffix
     if len(os.fsencode(stem + suffix)) > _LONGEST_NAME:
+        import hashlib  # rarely wanted, and 4 ms
+
         end = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}{suffix}"
     while len(os.fsencode(stem + end)) > _LONGEST_NAME:
         stem = stem[:-1]

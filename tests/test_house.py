@@ -19,26 +19,38 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # a line names only parts of the lines above it.
 PARTS = {
     "errors": set(),
+    "words": set(),
     "threads": set(),
     "types": {"errors"},
     "placement": {"errors", "types"},
-    "geometry": {"errors", "types", "placement"},
+    "geometry": {"errors", "types", "words", "placement"},
     "sizes": {"errors", "types"},
     "arrays": {"errors", "types"},
     "channels": {"errors", "types"},
     "conversion": {"errors", "types", "arrays", "channels"},
     "resample": {"errors", "types", "arrays"},
-    "apply": {"errors", "types", "geometry", "arrays", "conversion", "resample"},
+    "apply": {"errors", "types", "words", "geometry", "arrays", "conversion", "resample"},
     "checks": {"errors", "types", "channels"},
-    "spec": {"errors", "types", "geometry", "sizes", "arrays", "checks", "conversion", "resample", "apply"},
-    "functions": {"types", "spec"},
+    "spec": {
+        "errors",
+        "types",
+        "words",
+        "geometry",
+        "sizes",
+        "arrays",
+        "checks",
+        "conversion",
+        "resample",
+        "apply",
+    },
+    "functions": {"types", "words", "spec"},
     "batch": {"errors", "threads", "types", "arrays", "resample", "spec"},
-    "codec": {"errors", "types"},
-    "options": {"errors", "types", "codec"},
+    "codec": {"errors", "types", "words"},
+    "options": {"errors", "types", "words", "codec"},
     "disk": {"errors", "codec"},
     "shrink": {"errors", "types", "geometry", "resample", "spec", "codec", "options"},
     "loading": {"errors", "types", "resample", "spec", "codec", "options", "disk", "shrink"},
-    "files": {"errors", "types", "channels", "spec", "codec", "options", "disk", "loading"},
+    "files": {"errors", "types", "words", "channels", "spec", "codec", "options", "disk", "loading"},
     "tasks": {"errors", "codec"},
     "bulk": {"errors", "threads", "types", "geometry", "spec", "codec", "options", "files", "tasks"},
     "__init__": {
@@ -55,7 +67,7 @@ PARTS = {
         "loading",
         "files",
     },
-    "arguments": {"types", "codec", "options", "__init__"},
+    "arguments": {"words", "__init__"},
     "cli": {"errors", "types", "spec", "codec", "options", "tasks", "bulk", "__init__", "arguments"},
     "__main__": {"cli"},
 }
@@ -158,19 +170,85 @@ def test_interpolate_is_where_resize_is():
     assert "cv2.resize" in called(PACKAGE / "resample" / "interpolate.py")
 
 
-def test_importing_fastfit_loads_nothing_for_many_files_or_the_command_line():
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import fastfit; dir(fastfit)",
+        "from fastfit import FastfitError, cli",
+        "from fastfit.cli import main; main(['--version'])",
+        "from fastfit.cli import main; main(['fit', '--help'])",
+        "from fastfit.cli import main; main(['fit', 'x.jpg', '-o', 'out', '--mode', 'fill'])",
+    ],
+)
+def test_what_touches_no_image_loads_no_library(code):
+    libraries = "{'numpy', 'cv2', 'joblib', 'PIL', 'tqdm', 'threadpoolctl'}"
+    ends = f"import atexit, sys; atexit.register(lambda: print('loaded', *{libraries} & sys.modules.keys()))"
+    command = [sys.executable, "-W", "error", "-c", f"{ends}; {code}"]
+    done = subprocess.run(command, cwd=PACKAGE.parent, check=False, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["loaded"], done.stderr
+
+
+def test_fitting_arrays_loads_nothing_for_many_files_or_the_command_line():
     late = "{'PIL', 'argparse', 'joblib', 'threadpoolctl', 'tqdm'}"
-    code = f"import sys, fastfit; print(*{late} & sys.modules.keys())"
+    code = f"import sys; from fastfit import *; print(*{late} & sys.modules.keys())"
     command = [sys.executable, "-W", "error", "-c", code]
     loaded = subprocess.run(command, cwd=PACKAGE.parent, check=True, capture_output=True, text=True)
     assert loaded.stdout.split() == []
 
 
-def test_all_is_sorted_and_complete():
-    public = {
-        name for name, value in vars(fastfit).items() if not name.startswith("_") and not inspect.ismodule(value)
+def test_all_is_sorted_and_what_type_checkers_see_is_what_there_is():
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
-    assert fastfit.__all__ == sorted(public)
+    assert fastfit.__all__ == sorted(seen)
+    for name, module in seen.items():
+        assert getattr(fastfit, name) is getattr(importlib.import_module(module), name)
+        assert vars(fastfit)[name] is getattr(fastfit, name)
+
+
+def test_nothing_else_is_public():
+    for name in fastfit.__all__:
+        getattr(fastfit, name)
+    public = {name for name in dir(fastfit) if not name.startswith("_")}
+    assert {name for name in public if not inspect.ismodule(getattr(fastfit, name))} == set(fastfit.__all__)
+
+
+def test_before_their_first_use_names_are_there_too():
+    code = """if True:
+        import fastfit
+        assert set(fastfit.__all__) <= set(dir(fastfit))
+        assert fastfit.types.Size is fastfit.Size and fastfit.codec.probe is fastfit.probe
+        assert hasattr(fastfit, "fit") and not hasattr(fastfit, "nonexistent")
+        from fastfit import *
+        assert fit is fastfit.fit and fastfit.fit.__module__ == "fastfit.functions"
+    """
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=PACKAGE.parent, check=True)
+
+
+def test_threads_that_ask_for_different_names_at_once_all_get_them():
+    code = """if True:
+        import threading, fastfit
+        start, missing = threading.Barrier(len(fastfit.__all__)), set(fastfit.__all__)
+        def use(name):
+            start.wait()
+            if callable(getattr(fastfit, name)):
+                missing.remove(name)
+        threads = [threading.Thread(target=use, args=[name]) for name in fastfit.__all__]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert not missing, missing
+    """
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=PACKAGE.parent, check=True, timeout=60)
+
+
+def test_a_name_that_is_not_there_fails_as_in_any_module():
+    with pytest.raises(AttributeError, match=r"^module 'fastfit' has no attribute 'nonexistent'$"):
+        _ = fastfit.nonexistent
+    with pytest.raises(ImportError, match="cannot import name 'nonexistent' from 'fastfit'"):
+        exec("from fastfit import nonexistent")
 
 
 @pytest.mark.parametrize("name", fastfit.__all__)
