@@ -85,7 +85,13 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
             image, _, planned = shrink.decode_for(data, spec, Input(), name=path.name)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
-                yield cv2.PSNR(spec(whole), spec.apply(planned, image)), path.name, size, resample, scale
+                yield (
+                    cv2.PSNR(spec(whole), spec.apply(planned, image, draft=True)),
+                    path.name,
+                    size,
+                    resample,
+                    scale,
+                )
 
 
 def _worst(cells: list[Shrunk], scale: int, ratio: float) -> str:

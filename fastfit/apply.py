@@ -42,7 +42,7 @@ def form(look: Look, size: Size, image: Image) -> tuple[tuple[int, ...], np.dtyp
     return (size.height, size.width) if flat else (size.height, size.width, channels), dtype
 
 
-def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None) -> Image:
+def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
     """Fit an array by a plan.
 
     Parameters
@@ -54,6 +54,8 @@ def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None
         Only read.
     out : ndarray, optional
         As for `fastfit.Fit.__call__`.
+    draft : bool
+        See `fastfit.Fit.apply`.
 
     Returns
     -------
@@ -88,5 +90,6 @@ def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None
         alpha=look.alpha and picture.shape[2] in (2, 4),
         reducing_gap=look.reducing_gap,
         write=look.conversion.writer(picture, fill, alpha=look.alpha, planes=planes),
+        draft=draft,
     )
     return out

@@ -134,7 +134,7 @@ def _add_size(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_input(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--exact", action="store_true", help="never let the JPEG decoder shrink")
+    group.add_argument("--exact", action="store_true", help="decode JPEGs at full scale, and sum them exactly")
     group.add_argument(
         "--on-damage",
         choices=ON_DAMAGE,

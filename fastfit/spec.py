@@ -264,7 +264,7 @@ class Fit:
         array = as_array(image)
         return self.apply(self.plan(_size(array)), array, out)
 
-    def apply(self, planned: Plan, image: Image, out: Image | None = None) -> Image:
+    def apply(self, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.
 
         Parameters
@@ -273,6 +273,9 @@ class Fit:
             For a source of the array's size.
         image, out : ndarray
             As for `__call__`.
+        draft : bool
+            Convolve 8-bit images without alpha faster, a sample in a hundred one level off: enough where the
+            source was not exact either.
 
         Returns
         -------
@@ -286,7 +289,7 @@ class Fit:
         """
         if planned.src != _size(image):
             raise OptionError("planned", f"a plan for a source of {_size(image)}", f"one for {planned.src}")
-        return apply_plan(self._look, planned, image, out)
+        return apply_plan(self._look, planned, image, out, draft=draft)
 
 
 def _options() -> list[Field[Any]]:

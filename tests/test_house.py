@@ -104,7 +104,7 @@ CALLS = {
     "cv2.imencodeWithMetadata": {"codec/encode.py"},
     "cv2.imread": set(),
     "cv2.imwrite": set(),
-    "cv2.convertScaleAbs": {"resample/convolve.py"},
+    "cv2.convertScaleAbs": {"resample/rounding.py"},
     "print": {"cli.py"},
     "sys.exit": {"cli.py", "__main__.py"},
 }

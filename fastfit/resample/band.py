@@ -118,6 +118,19 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights)
 
 
+def multiply(band: Band, x: Floats, y: Floats) -> None:
+    """Write the sums of the lines of `x`, ``(stop - start, lanes)``, into `y`, ``(n_out, lanes)``."""
+    lanes = x.shape[1]
+    row = x.strides[0]
+    for run in band.runs:
+        blocks, lines, window = run.weights.shape
+        windows = np.ndarray(
+            (blocks, window, lanes), x.dtype, x, run.in_start * row, (run.stride * row, row, x.itemsize)
+        )
+        stop = run.out_start + blocks * lines
+        np.matmul(run.weights, windows, out=y[run.out_start : stop].reshape(blocks, lines, lanes))
+
+
 def _many_halves(centers: Float64, scale: float, span: float, halves: str) -> bool:
     """Tell whether many sums may lie within 2^-22 of a half: too many to check one by one.
 

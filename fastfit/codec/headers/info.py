@@ -37,6 +37,8 @@ class ImageInfo:
     """Frames of an animation or pages of a document; `decode` gives one, always the same."""
     progressive: bool = False
     """Whether a JPEG comes in several scans. Its decoder holds such a picture as a whole, at full scale."""
+    lossless: bool = False
+    """Whether a JPEG is coded without loss. Its decoder does not shrink it."""
     misread: str | None = None
     """What OpenCV would get wrong about it, and so does not read; Pillow may."""
     unread: str | None = None

@@ -11,6 +11,7 @@ from fastfit.types import Size
 # Start-of-frame markers: C0 to CF without DHT, JPG and DAC. The first two are sequential.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _SCAN, _END = 0xDA, 0xD9
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MOST_SEGMENTS = 1 << 16
@@ -23,13 +24,13 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 def read_jpeg(data: bytes) -> ImageInfo:
     """Read the segments up to the first scan. The first Exif block that has an orientation counts."""
     size, depth, channels, orientation, exif, progressive = None, None, None, 1, None, False
-    damage, xmp = None, b""
+    damage, xmp, lossless = None, b"", False
     pieces: dict[int, bytes] = {}
     for marker, body in _segments(data):
         if marker in _FRAMES and size is None:
             depth, height, width, channels = struct.unpack_from(">BHHB", body)
             size = Size(width, height)
-            progressive = marker not in _SEQUENTIAL
+            progressive, lossless = marker not in _SEQUENTIAL, marker in _LOSSLESS
             damage = _too_short(len(data), marker, size)
         elif marker == 0xE1 and body.startswith(b"Exif\0\0") and orientation == 1:
             orientation, exif = exif_orientation(body), exif or bare(body)
@@ -49,6 +50,7 @@ def read_jpeg(data: bytes) -> ImageInfo:
         channels,
         exif=exif,
         progressive=progressive,
+        lossless=lossless,
         damage=damage,
     )
 
