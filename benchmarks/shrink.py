@@ -16,15 +16,17 @@ from fastfit.spec import Fit
 from fastfit.types import Size
 from fastfit.words import RESAMPLES
 
+FILTERS = tuple(name for name in RESAMPLES[:5] if name != "box")
 RATIOS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.2, 4.0)
 SIZES = ("1792x1024", "1280x720", "720x1280", "640x480", "512x512", "320x240", "224x224", "64x64")
 
 
 class Shrunk(NamedTuple):
-    """One photograph at one scale and one ratio left to shrink."""
+    """One photograph at one scale, by one filter, and one ratio left to shrink."""
 
     photo: str
     shrink: int
+    resample: str
     ratio: float
     roughness: float
     psnr: float
@@ -44,8 +46,10 @@ def run(options: argparse.Namespace) -> int:
     for scale in (2, 4, 8):
         print(f"after 1/{scale}      " + "".join(_worst(cells, scale, ratio) for ratio in RATIOS))
     print("\nroughest picture at 1/2 that is above 45 dB, and smoothest below, by what is left to shrink")
-    for ratio in RATIOS:
-        print(_threshold(cells, ratio))
+    for name in FILTERS:
+        print(f"  {name}")
+        for ratio in RATIOS:
+            print(_threshold([cell for cell in cells if cell.resample == name], ratio))
     worst = sorted(fitted for path in jpegs for fitted in _fitted(path))
     print(f"\nthe rule as it stands, {len(worst)} shrunk fits to {', '.join(SIZES)}")
     for psnr, photo, size, resample, scale in worst[:5]:
@@ -71,9 +75,13 @@ def _cells(path: Path) -> Iterator[Shrunk]:
         for ratio in RATIOS:
             target = Size(round(size.width / scale / ratio), round(size.height / scale / ratio))
             if min(target) >= 16:
-                spec = Fit(target, "stretch")
-                moved = shrink.shrunk_plan(spec.plan(size), info, Size(small.shape[1], small.shape[0]), scale)
-                yield Shrunk(path.name, scale, ratio, rough, cv2.PSNR(spec(whole), spec.apply(moved, small)))
+                moved = shrink.shrunk_plan(
+                    Fit(target, "stretch").plan(size), info, Size(small.shape[1], small.shape[0]), scale
+                )
+                for resample in FILTERS if scale == 2 else FILTERS[:1]:
+                    spec = Fit(target, "stretch", resample=resample)
+                    psnr = cv2.PSNR(spec(whole), spec.apply(moved, small, draft=True))
+                    yield Shrunk(path.name, scale, resample, ratio, rough, psnr)
 
 
 def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
@@ -95,7 +103,8 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
 
 
 def _worst(cells: list[Shrunk], scale: int, ratio: float) -> str:
-    found = sorted(cell.psnr for cell in cells if cell.shrink == scale and cell.ratio == ratio)
+    here = [cell for cell in cells if cell.resample == FILTERS[0]]
+    found = sorted(cell.psnr for cell in here if cell.shrink == scale and cell.ratio == ratio)
     return f"{found[0]:7.1f} ({found[len(found) // 2]:.1f})" if found else " " * 14
 
 

@@ -19,8 +19,8 @@ class Input:
     ----------
     exact : bool
         Of JPEGs, too, make the pixels that Pillow would of the whole picture. By default the decoder may shrink
-        them where that leaves 45 dB PSNR, and sums are rounded as float32 has them: one sample in 500 at most is a
-        level off, 75 dB or more.
+        them where that leaves 45 dB PSNR, and sums are rounded as float32 has them: one sample in 100 at most is a
+        level off, 69 dB or more.
     on_damage : {"error", "warn"}
         What follows where a checksum, or the decoder when it is listened to, says that pixels were invented: a
         `CodecError`, or a result all the same, with the words in ``ImageInfo.damage``.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fastfit import Fit, Input, Output, Size, fit_bytes, shrink
+from fastfit import CodecError, Fit, Input, Output, Size, fit_bytes, shrink
 from fastfit.codec import ImageInfo
 from fastfit.shrink import decode_for
 from fastfit.words import RESAMPLES
@@ -132,13 +132,61 @@ def test_a_small_box_is_not_shrunk(shrinks):
     assert shrinks == [1]
 
 
-@pytest.mark.parametrize("ratio", [2.9, 4, 6])
-def test_rough_picture_is_decoded_at_full_scale(shrinks, ratio):
+# From a limit on that the header says nothing about, it is tried at 1/2, and judged there.
+@pytest.mark.parametrize(("ratio", "decoded"), [(2.9, [1]), (3.1, [1]), (4, [2, 1]), (6, [2, 1])])
+def test_rough_picture_is_decoded_at_full_scale(shrinks, ratio, decoded):
     data, spec = jpeg(noise(640, 480)), Fit((int(640 / ratio), int(480 / ratio)))
     default = fitted(data, spec)
-    # It is tried at 1/2, and judged there.
+    assert shrinks == decoded
+    np.testing.assert_allclose(default, fitted(data, spec, exact=True), rtol=0, atol=1)
+
+
+def rough_in_few_bits():
+    """A picture whose header promises less than it is: fine stripes, the same in every block."""
+    return np.tile(np.uint8([[0, 0, 200, 200]]), (480, 160))[..., None].repeat(3, 2)
+
+
+@pytest.mark.parametrize("ratio", [2.9, 3.3])
+def test_what_looks_smooth_is_judged_all_the_same(shrinks, ratio):
+    data, spec = jpeg(rough_in_few_bits(), quality=100), Fit((int(640 / ratio), int(480 / ratio)))
+    default = fitted(data, spec)
     assert shrinks == [2, 1]
     np.testing.assert_allclose(default, fitted(data, spec, exact=True), rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("resample", [name for name in CONVOLUTIONS if name != "box"])
+@pytest.mark.parametrize("ratio", [2.8, 2.9, 3.1, 3.5, 3.9, 4.5, 6.3])
+@pytest.mark.parametrize("contrast", [3, 6, 9, 12, 16, 20])
+def test_a_prediction_never_lets_in_what_judging_would_not(shrinks, monkeypatch, contrast, ratio, resample):
+    grain = np.random.default_rng(3).normal(128, contrast, (480, 640, 3)).clip(0, 255).astype(np.uint8)
+    data, spec = jpeg(grain), Fit((int(640 / ratio), int(480 / ratio)), resample=resample)
+    predicted = decode_for(data, spec, Input(), name="cat.jpg")[0].shape
+    monkeypatch.setattr(shrink, "_looks_rough", lambda *_: False)
+    judged = decode_for(data, spec, Input(), name="cat.jpg")[0].shape
+    assert predicted[0] >= judged[0]
+    assert judged == predicted or shrinks[0] == 1
+
+
+def test_softer_filters_let_in_smoother_pictures_only():
+    # Roughness 4458 at 1/2, with 1.5 left to shrink: 47 dB by Lanczos, 44.9 by triangles.
+    for ratio in np.linspace(shrink._LEAST_RATIO, shrink._SAFE_RATIO, 50, endpoint=False):
+        limits = {name: shrink._most_rough(ratio, name) for name in shrink._ROUGHNESS}
+        assert limits["hamming"] == limits["bilinear"] < limits["lanczos"] == limits["bicubic"]
+    assert shrink._ROUGHNESS.keys() == set(CONVOLUTIONS) - {"box"}
+
+
+@pytest.mark.parametrize("bound", [-1, 1])
+def test_a_limit_of_pixels_is_for_what_is_decoded(shrinks, bound):
+    # A picture that looks rough is not refused for that: it is tried at 1/2, where it may pass.
+    data, spec = jpeg(noise(640, 480)), Fit((220, 165))
+    source = Input(max_pixels=640 * 480 + bound)
+    if bound > 0:
+        decode_for(data, spec, source, name="cat.jpg")
+        assert shrinks == [1]
+    else:
+        with pytest.raises(CodecError, match="pixels"):
+            decode_for(data, spec, source, name="cat.jpg")
+        assert shrinks == [2, 1]
 
 
 @pytest.mark.parametrize("size", [(300, 3), (3, 300), (20, 20), (9, 500)])

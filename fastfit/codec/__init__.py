@@ -19,6 +19,7 @@ from fastfit.codec.encode import (
 from fastfit.codec.formats import EXTENSIONS_READ, FormatSupport, formats
 from fastfit.codec.headers import ImageInfo, probe
 from fastfit.codec.headers.exif import exif_for
+from fastfit.codec.headers.jpeg import coding
 from fastfit.codec.orient import REVERSED
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "check_format",
     "check_littlecms",
     "check_size",
+    "coding",
     "decode",
     "encode",
     "exif_for",

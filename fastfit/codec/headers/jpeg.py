@@ -4,6 +4,8 @@ import re
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from fastfit.codec.headers.exif import bare, exif_orientation
 from fastfit.codec.headers.info import ImageInfo
 from fastfit.types import Size
@@ -12,6 +14,7 @@ from fastfit.types import Size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_TABLES = 0xDB
 _SCAN, _END = 0xDA, 0xD9
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MOST_SEGMENTS = 1 << 16
@@ -62,6 +65,26 @@ def _too_short(length: int, frame: int, size: Size) -> str | None:
     """
     blocks = -(-size.width // 8) * -(-size.height // 8)
     return "it is too short for its size" if 8 * length < _LEAST_CODES.get(frame, 0) * blocks else None
+
+
+def coding(data: bytes) -> tuple[int, float | None]:
+    """Return how many bytes of scans a JPEG has, and the mean of its table 0, luma's, if it has that."""
+    end, mean = 2, None
+    for marker, start, end in _spans(data):
+        if marker == _TABLES and mean is None:
+            mean = _mean_of_luma(data[start + 4 : end])
+    stop = data.find(b"\xff\xd9", end)  # what follows are other pictures
+    return max(0, (stop if stop >= 0 else len(data)) - end), mean
+
+
+def _mean_of_luma(tables: bytes) -> float | None:
+    """Return the mean of table 0, of 64 entries of one or two bytes, where it is among these."""
+    while tables:
+        wide, number = divmod(tables[0], 16)
+        table, tables = tables[1 : 65 + 64 * (wide > 0)], tables[65 + 64 * (wide > 0) :]
+        if number == 0:
+            return float(np.mean(np.frombuffer(table, ">u2" if wide else np.uint8))) if len(table) >= 64 else None
+    return None
 
 
 def count_scans(data: bytes) -> int:
