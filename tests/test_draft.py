@@ -15,7 +15,7 @@ from pictures import picture
 from PIL import Image
 
 from fastfit import Fit, Input, Output, fit_bytes, fit_file, load, loading, probe
-from fastfit.types import RESAMPLES
+from fastfit.words import RESAMPLES
 
 DATA = Path(__file__).parent / "data"
 CONVOLUTIONS, INTERPOLATIONS = RESAMPLES[:5], RESAMPLES[5:]
