@@ -1,7 +1,7 @@
 """Bytes to pixels and back: `probe`, `decode`, `encode`."""
 
 from fastfit.codec.colour import check_littlecms, profile_space
-from fastfit.codec.damage import heard
+from fastfit.codec.damage import heard, listens, stop_listening
 from fastfit.codec.decode import MAX_BYTES, as_bytes, as_limit, decode
 from fastfit.codec.depth import from_linear
 from fastfit.codec.encode import (
@@ -46,7 +46,9 @@ __all__ = [
     "formats",
     "from_linear",
     "heard",
+    "listens",
     "probe",
     "profile_space",
+    "stop_listening",
     "writes",
 ]

@@ -32,6 +32,8 @@ _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MOST_LEFT_OVER = 7
 _MOST_HEARD = 1 << 16
 _END = b"\xff\xd9"
+_PATIENCE = 0.5
+"""Seconds after which a thread that waits looks whether the one before it was given up on."""
 
 
 @contextmanager
@@ -52,19 +54,54 @@ def overheard() -> Iterator[list[str]]:
     is for processes that do one thing at a time; threads that come here wait for each other.
     """
     lines: list[str] = []
-    with _EAR.alone:
-        ear = _EAR.descriptor()
-        kept = os.dup(2)
+    with _alone() as ear:
+        descriptor = ear.descriptor()
+        ear.kept = os.dup(2)
         # OpenCV passes libtiff's words on as its own warnings, which the environment may have silenced.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
         try:
-            os.dup2(ear, 2)
+            with _HANDOVER:
+                ear.owner = threading.get_ident()
+                os.dup2(descriptor, 2)
             yield lines
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            with _HANDOVER:
+                if ear is _EAR:  # else somebody has given up on us, and stderr is where it was
+                    os.dup2(ear.kept, 2)
+                ear.owner = None
+                os.close(ear.kept)
             cv2.utils.logging.setLogLevel(level)
-            lines += _EAR.heard().decode("utf-8", "replace").splitlines()
+            lines += ear.heard().decode("utf-8", "replace").splitlines()
+
+
+@contextmanager
+def _alone() -> Iterator["_Ear"]:
+    """Wait until no other thread listens, whichever the ear is by then."""
+    while True:
+        ear = _EAR
+        if ear.alone.acquire(timeout=_PATIENCE):
+            if ear is _EAR:
+                break
+            ear.alone.release()
+    try:
+        yield ear
+    finally:
+        ear.alone.release()
+
+
+def listens(thread: int) -> bool:
+    """Tell whether a thread is the one that listens."""
+    return _EAR.owner == thread
+
+
+def stop_listening(thread: int) -> None:
+    """Give up on a thread whose decoder hangs while it is listened to: others listen, and stderr is back."""
+    global _EAR
+    with _HANDOVER:
+        ear = _EAR
+        if ear.owner == thread:
+            _EAR = _Ear()
+            os.dup2(ear.kept, 2)
 
 
 class _Ear:
@@ -72,6 +109,10 @@ class _Ear:
 
     def __init__(self) -> None:
         self.alone = threading.Lock()
+        self.owner: int | None = None
+        """The thread that listens."""
+        self.kept = -1
+        """Where stderr goes otherwise."""
         self._descriptor: int | None = None
 
     def descriptor(self) -> int:
@@ -95,12 +136,25 @@ class _Ear:
         """Begin anew in a forked process: its parent writes to this file, and a thread there may hold the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
-        self.alone, self._descriptor = threading.Lock(), None
+        self.alone, self.owner, self._descriptor = threading.Lock(), None, None
 
 
 _EAR = _Ear()
+_HANDOVER = threading.Lock()
+"""For those who take stderr, give it back, or take it from one who does not."""
+
+
+def _forget() -> None:
+    _HANDOVER.release()
+    _EAR.forget()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_EAR.forget)
+    os.register_at_fork(
+        before=lambda: _HANDOVER.acquire(),
+        after_in_parent=lambda: _HANDOVER.release(),
+        after_in_child=_forget,
+    )
 
 
 def damage(lines: list[str]) -> str | None:
