@@ -3,10 +3,25 @@
 import importlib
 import typing
 
+from fastfit.version import __version__ as __version__
+
 # Type checkers see plain imports. What runs imports a name's module when the name is first used: NumPy and OpenCV
 # take ten times as long as all that asks for a version or for help.
 if typing.TYPE_CHECKING:
     from fastfit.batch import fit_many
+    from fastfit.bulk import (
+        Failure,
+        Filters,
+        Folder,
+        Listing,
+        Npy,
+        Outcome,
+        Report,
+        Shards,
+        WorkerError,
+        retry,
+        run,
+    )
     from fastfit.codec import ImageInfo, decode, encode, formats, probe
     from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
     from fastfit.files import fit_bytes, fit_file
@@ -19,22 +34,29 @@ if typing.TYPE_CHECKING:
     from fastfit.spec import Fit
     from fastfit.types import Box, Size
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Box",
     "CodecError",
+    "Failure",
     "FastfitError",
+    "Filters",
     "Fit",
+    "Folder",
     "ImageError",
     "ImageInfo",
     "Input",
+    "Listing",
+    "Npy",
     "OptionError",
+    "Outcome",
     "Output",
     "Placement",
     "Plan",
+    "Report",
+    "Shards",
     "Size",
     "SizeError",
+    "WorkerError",
     "buckets",
     "cover",
     "decode",
@@ -48,12 +70,27 @@ __all__ = [
     "pad",
     "plan",
     "probe",
+    "retry",
+    "run",
     "stretch",
 ]
 
 if not typing.TYPE_CHECKING:  # to a type checker any name would do
     _NAMES = {
         "batch": ("fit_many",),
+        "bulk": (
+            "Failure",
+            "Filters",
+            "Folder",
+            "Listing",
+            "Npy",
+            "Outcome",
+            "Report",
+            "Shards",
+            "WorkerError",
+            "retry",
+            "run",
+        ),
         "codec": ("ImageInfo", "decode", "encode", "formats", "probe"),
         "errors": ("CodecError", "FastfitError", "ImageError", "OptionError", "SizeError"),
         "files": ("fit_bytes", "fit_file"),

@@ -1,11 +1,12 @@
 """The command line: every option that the command takes, and how it is written."""
 
 import argparse
-import re
-from pathlib import Path
 
-from fastfit import __version__
+from fastfit import values
+from fastfit.version import __version__
 from fastfit.words import (
+    BACKENDS,
+    COLLISIONS,
     COLORS,
     FORMATS,
     FRAMES,
@@ -15,6 +16,7 @@ from fastfit.words import (
     METADATA,
     MODES,
     ON_DAMAGE,
+    QUALITY,
     RESAMPLES,
     SUBSAMPLINGS,
 )
@@ -29,11 +31,16 @@ examples:
       the whole photo on white, as PNG
   fastfit fit data -o out --size 224x224 --recursive --jobs 8
       a tree of folders, kept under out, by 8 processes
-
   fastfit fit data -o out --size auto:1024x1024/64
       each image to the nearest of the aspect-ratio buckets of about a megapixel
+  fastfit fit 'data-{000000..000123}.tar' --shards 'small-%06d.tar' --size 512x512 --format jpeg
+      WebDataset shards to shards; the other members of each sample travel along
+  fastfit fit --from train.csv --column path --npy train.npy --size 224x224
+      a list of paths to one NumPy file
 
-exit status: 0 all fitted, 1 finished with failures, 2 could not start, 130 interrupted
+The same command again goes on from where it was, however it ended; OUT.report.jsonl has a row for every source.
+
+exit status: 0 all fitted, 1 finished with failures or stopped, 2 could not start, 130 interrupted, 143 terminated
 """
 
 
@@ -49,13 +56,14 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     fit = commands.add_parser(
         "fit",
-        help="fit files and folders of images into a folder",
-        description="Fit images to an exact size. Folders keep their tree under OUT; what exists is skipped.",
+        help="fit images: files, folders, lists and tar shards",
+        description="Fit images to an exact size, in parallel. Run again, it goes on from where it was.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    fit.add_argument("src", nargs="+", type=Path, metavar="SRC", help="an image file, or a folder of images")
-    fit.add_argument("-o", "--out", required=True, type=Path, metavar="OUT", help="folder for the results")
+    _add_sources(fit)
+    _add_sinks(fit.add_argument_group("where the results go: one of these"))
+    _add_names(fit.add_argument_group("what the results are called"))
     _add_size(fit.add_argument_group("size of the results: one of --size, --area, and --longest or --shortest"))
     fit.add_argument(
         "--mode",
@@ -72,21 +80,21 @@ def parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         "--centering",
-        type=_numbers,
+        type=values.numbers,
         default=(0.5, 0.5),
         metavar="X,Y",
         help="from 0,0, left and top, to 1,1 (default: 0.5,0.5)",
     )
     fit.add_argument(
         "--fill",
-        type=_colour,
-        default=_colour("#000000"),
+        type=values.colour,
+        default=values.colour("#000000"),
         metavar="COLOUR",
         help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000)",
     )
     fit.add_argument(
         "--box",
-        type=_numbers,
+        type=values.numbers,
         metavar="L,T,R,B",
         help="use only this part of each source, in pixels (default: all)",
     )
@@ -96,21 +104,121 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="shrink by whole numbers first, leaving N times the size: 2 is fast, 3 nearly exact (default: off)",
     )
+    _add_filters(fit.add_argument_group("which images are skipped, with a row in the report"))
+    _add_run(fit)
     fit.add_argument(
-        "--jobs", type=_jobs, default=-1, metavar="N", help="worker processes (default: one for each core)"
+        "--overwrite",
+        action="store_true",
+        help="begin anew: forget what earlier runs did, and replace results that exist instead of skipping them",
     )
-    fit.add_argument("--recursive", action="store_true", help="search folders within folders, but no links")
     fit.add_argument(
-        "--overwrite", action="store_true", help="replace results that exist instead of skipping them"
+        "--report", metavar="FILE", help="the journal, JSON Lines, a row for every source (default: beside OUT)"
+    )
+    fit.add_argument(
+        "--dry-run", action="store_true", help="read headers only, and print what would be done and what it costs"
     )
     _add_input(fit.add_argument_group("what is read"))
     _add_output(fit.add_argument_group("what is written"))
+    retry = commands.add_parser(
+        "retry",
+        help="fit once more what failed",
+        description="Fit what failed once more, as a report tells, with the settings of its run.",
+    )
+    retry.add_argument("report", metavar="REPORT", help="the report of a run: OUT.report.jsonl")
+    _add_run(retry)
+    told = commands.add_parser(
+        "report",
+        help="sum up a run, and write a page with pictures of what went wrong",
+        description="Print the counts of a run, and write a page of HTML, without outside links, with pictures of"
+        " failures and extremes.",
+    )
+    told.add_argument("report", metavar="REPORT", help="the report of a run: OUT.report.jsonl")
+    told.add_argument("--html", metavar="FILE", help="the page (default: REPORT with .html; '' for none)")
     commands.add_parser(
         "formats",
         help="list the formats that this installation reads and writes",
         description="List the formats that this installation reads and writes, and who reads them.",
     )
     return whole
+
+
+def _add_sources(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument(
+        "src",
+        nargs="*",
+        metavar="SRC",
+        help="an image file, a folder of images, or tar shards of WebDataset: data-{000000..000123}.tar",
+    )
+    fit.add_argument(
+        "--from",
+        dest="list",
+        metavar="LIST",
+        help="a list of sources: lines of text, .csv, .parquet (fastfit[parquet]), or - for standard input; listed"
+        " files keep their tree",
+    )
+    fit.add_argument("--column", metavar="NAME", help="of a .csv or .parquet list (default: the first)")
+    fit.add_argument("--recursive", action="store_true", help="search folders within folders, but no links")
+    fit.add_argument(
+        "--glob",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="take what matches from folders, whatever its extension; with a / it is the path that has to match",
+    )
+
+
+def _add_sinks(group: argparse._ArgumentGroup) -> None:
+    one = group.add_mutually_exclusive_group(required=True)
+    one.add_argument("-o", "--out", metavar="OUT", help="a folder")
+    one.add_argument("--shards", metavar="PATTERN", help="tar shards of WebDataset: out-%%06d.tar")
+    one.add_argument("--npy", metavar="FILE", help="one NumPy file, (N, H, W, C) uint8, and its rows in .jsonl")
+    group.add_argument("--shard-size", type=int, metavar="N", help="samples in a shard (default: 1000)")
+    group.add_argument("--shard-bytes", type=values.amount, metavar="N", help="bytes of a shard at most: 500MB")
+
+
+def _add_names(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--flat", action="store_true", help="do not keep the sources' tree")
+    group.add_argument(
+        "--name",
+        metavar="TEMPLATE",
+        help="of {stem}, {ext}, {width}, {height}, {format}, {index}, as in {stem}_{width}x{height}{ext}",
+    )
+    group.add_argument(
+        "--collisions",
+        choices=COLLISIONS,
+        default="refuse",
+        help="where two sources would have one result: the later fails, or is numbered (default: refuse)",
+    )
+
+
+def _add_filters(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--min-size", metavar="WxH", help="smaller sources")
+    group.add_argument("--max-aspect", type=float, metavar="N", help="sources of more than N:1")
+    group.add_argument("--no-enlarge", action="store_true", help="images that would be enlarged")
+    group.add_argument("--dedupe", action="store_true", help="sources whose bytes are those of one before")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is done, which changes no byte of the results")
+    group.add_argument(
+        "--jobs", type=values.jobs, default=-1, metavar="N", help="workers (default: one for each core)"
+    )
+    group.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="loky",
+        help="processes, which may crash or hang without harm to others, or threads (default: loky)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=values.seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="after which an image has failed; 0 for no limit (default: 60)",
+    )
+    group.add_argument(
+        "--max-failures", metavar="N|P%", help="stop when more have failed: a number, or a share (default: never)"
+    )
 
 
 def _add_size(group: argparse._ArgumentGroup) -> None:
@@ -122,7 +230,7 @@ def _add_size(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--area",
-        type=_area,
+        type=values.area,
         metavar="N",
         help="keep each aspect, with N pixels; 512x512 multiplies",
     )
@@ -149,14 +257,14 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--max-pixels",
-        type=_limit,
+        type=values.limit,
         default=MAX_PIXELS,
         metavar="N",
         help=f"refuse larger sources by their headers; 0 for no limit (default: {MAX_PIXELS}, as Pillow)",
     )
     group.add_argument(
         "--max-scans",
-        type=_limit,
+        type=values.limit,
         default=MAX_SCANS,
         metavar="N",
         help=f"refuse JPEGs of more scans; 0 for no limit (default: {MAX_SCANS})",
@@ -166,7 +274,11 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=("keep", *FORMATS), default="keep", help="(default: keep the source's)")
     group.add_argument(
-        "--quality", type=int, default=95, metavar="N", help="of JPEG, WebP and AVIF: 1 to 100 (default: 95)"
+        "--quality",
+        type=int,
+        default=QUALITY,
+        metavar="N",
+        help=f"of JPEG, WebP and AVIF: 1 to 100 (default: {QUALITY})",
     )
     group.add_argument(
         "--subsampling",
@@ -192,38 +304,3 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         default="drop",
         help="drop it all, or keep the Exif block, its orientation reset (default: drop)",
     )
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected numbers with commas between them, got {text!r}") from None
-
-
-def _area(text: str) -> int:
-    sides = re.fullmatch(r"([0-9]{1,15})(?:[xX×]([0-9]{1,15}))?", text)
-    if sides is None:
-        raise argparse.ArgumentTypeError(f"expected a number of pixels, or WxH, got {text!r}")
-    return int(sides.group(1)) * int(sides.group(2) or 1)
-
-
-def _colour(text: str) -> tuple[int, ...]:
-    digits = text.removeprefix("#")
-    if not re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}", digits):
-        raise argparse.ArgumentTypeError(f"expected #rgb, #rrggbb or #rrggbbaa, got {text!r}")
-    if len(digits) == 3:
-        digits = "".join(2 * digit for digit in digits)
-    return tuple(bytes.fromhex(digits))
-
-
-def _jobs(text: str) -> int:
-    if not re.fullmatch(r"-1|[1-9][0-9]{0,3}", text):
-        raise argparse.ArgumentTypeError(f"expected a number of processes, or -1 for all cores, got {text!r}")
-    return int(text)
-
-
-def _limit(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError(f"expected a number, or 0 for no limit, got {text!r}")
-    return int(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastfit.codec import MAX_BYTES
 from fastfit.errors import CodecError
 
-__all__ = ["read_regular", "write_atomically"]
+__all__ = ["read_part", "read_regular", "write_atomically"]
 
 
 def read_regular(path: Path) -> bytes:
@@ -30,6 +30,26 @@ def read_regular(path: Path) -> bytes:
             return file.read(status.st_size)  # as it was: it may be growing
     finally:
         os.close(descriptor)
+
+
+def read_part(path: str, offset: int, size: int) -> bytes:
+    """Read a stretch of a file: a member of a tar shard.
+
+    Raises
+    ------
+    CodecError, OSError
+        Also where the file has become shorter.
+    """
+    if size > MAX_BYTES:
+        raise CodecError(path, f"members of at most {MAX_BYTES} bytes", str(size))
+    with Path(path).open("rb", buffering=0) as file:
+        file.seek(offset)
+        data = file.read(size)
+        while len(data) < size and (more := file.read(size - len(data))):
+            data += more
+    if len(data) < size:
+        raise CodecError(path, f"{size} bytes from byte {offset}", f"{len(data)}")
+    return data
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -51,6 +51,11 @@ class CodecError(FastfitError):
     """Bytes that are no whole image, or an image that cannot be written as asked."""
 
 
+def printable(text: str) -> str:
+    """Return text as one line that any terminal takes, whatever bytes a file's name is made of."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def describe(value: Any) -> str:
     """Return a short, single-line description of a rejected value for an error's ``got``."""
     text = repr(value)

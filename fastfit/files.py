@@ -26,7 +26,7 @@ from fastfit.spec import Fit
 from fastfit.types import Image, Size
 from fastfit.words import FORMATS
 
-__all__ = ["fit_bytes", "fit_file"]
+__all__ = ["checked", "fit_bytes", "fit_file", "fitted_bytes"]
 
 
 def fit_bytes(
@@ -70,7 +70,7 @@ def fit_bytes(
     FastfitError
         An option does not go with the image.
     """
-    return _fit(data, spec, *_checked(spec, input, output), name, listen=listen)[0]
+    return fitted_bytes(data, spec, *checked(spec, input, output), name=name, listen=listen)[0]
 
 
 def fit_file(
@@ -114,19 +114,25 @@ def fit_file(
     FastfitError
         An option does not go with the image.
     """
-    reading, output = _checked(spec, input, output)
+    reading, output = checked(spec, input, output)
     source, target = Path(src), Path(dst)
     if output.format == "keep":
         format_ = EXTENSIONS.get(target.suffix.lower())
         if format_ is None:
             raise CodecError(str(target), f"an extension among {', '.join(EXTENSIONS)}", describe(target.suffix))
         output = replace(output, format=format_)
-    data, info = _fit(read_regular(source), spec, reading, output, str(source), listen=listen)
+    data, info = fitted_bytes(read_regular(source), spec, reading, output, name=str(source), listen=listen)
     write_atomically(target, data)
     return info
 
 
-def _checked(spec: Fit, input: Input | None, output: Output | None) -> tuple[Input, Output]:
+def checked(spec: Fit, input: Input | None, output: Output | None) -> tuple[Input, Output]:
+    """Return how to read and how to write, by default or as given, if they go with files and with `spec`.
+
+    Raises
+    ------
+    OptionError
+    """
     check_spec(spec)
     scaled = any(value is not None for value in (spec.scale, spec.mean, spec.std))
     if scaled or spec.layout != "HWC" or spec.dtype not in (None, "uint8"):
@@ -137,9 +143,15 @@ def _checked(spec: Fit, input: Input | None, output: Output | None) -> tuple[Inp
     return as_input(input), output or Output()
 
 
-def _fit(
-    data: bytes, spec: Fit, input: Input, output: Output, name: str, *, listen: bool
+def fitted_bytes(
+    data: bytes, spec: Fit, input: Input, output: Output, *, name: str, listen: bool
 ) -> tuple[bytes, ImageInfo]:
+    """Fit one encoded image, and say what was decoded; see `fit_bytes`, which checks the options first.
+
+    Raises
+    ------
+    FastfitError
+    """
     with named(name):
         fitted, info = fitted_from(data, spec, input, name=name, srgb=output.icc == "srgb", listen=listen)
         fitted = fitted[..., 0] if fitted.ndim == 3 and fitted.shape[2] == 1 else fitted

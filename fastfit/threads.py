@@ -9,12 +9,17 @@ from typing import Any
 
 import cv2
 
-__all__ = ["cores", "single_threaded"]
+__all__ = ["cores", "single_thread_for_good", "single_threaded"]
 
 
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def single_thread_for_good() -> None:
+    """Limit OpenCV to one thread in this process, which does nothing but fit; BLAS heeds the environment."""
+    cv2.setNumThreads(1)
 
 
 class _Limits:

@@ -3,6 +3,8 @@
 from typing import Literal, TypeAlias, get_args
 
 __all__ = [
+    "BACKENDS",
+    "COLLISIONS",
     "COLORS",
     "FORMATS",
     "FRAMES",
@@ -46,3 +48,8 @@ SUBSAMPLINGS = ("420", "422", "444")
 ICCS = ("keep", "srgb", "strip")
 COLORS = ("keep", "rgb")
 METADATA = ("drop", "keep")
+
+COLLISIONS = ("refuse", "number")
+"""What follows where two results would have one name."""
+BACKENDS = ("loky", "threading")
+"""Who works: processes, or threads."""

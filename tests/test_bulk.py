@@ -1,39 +1,42 @@
-"""Many files: what goes where, in parallel, and a report."""
+"""Many images from one end to the other: what becomes of each, in which order, and what the report says."""
 
+import errno
 import io
+import itertools
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from threadpoolctl import threadpool_info, threadpool_limits
+from planted import SPEC, codes, contents, counts, listed, photos, picture, plant, ran, rows, shard
+from settings import thread_settings
 
-from fastfit import Fit, ImageInfo, Input, OptionError, Output, bulk, probe
-from fastfit.bulk import Failure, Outcome, Report, fit_task, report, run
-from fastfit.tasks import IMAGE_SUFFIXES, Task, collect
+import fastfit
+from fastfit import (
+    Failure,
+    Filters,
+    Fit,
+    Folder,
+    Input,
+    Listing,
+    Npy,
+    OptionError,
+    Output,
+    Report,
+    Shards,
+    bulk,
+    probe,
+)
+from fastfit.bulk import Outcome, Tally, engine, preview
+from fastfit.bulk.items import Item, Result
+from fastfit.bulk.sinks.folder import _Writer
+from fastfit.bulk.work import Work
 
-SPEC = Fit((20, 30))
-
-
-def picture(seed=0, format="jpeg"):
-    pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format)
-    return buffer.getvalue()
-
-
-def plant(folder, *names):
-    """Make a file for each name, with folders as needed; the content is nothing to `collect`."""
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-
-
-def listed(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+ROOT = Path(fastfit.__file__).parent.parent
 
 
 @pytest.fixture
@@ -48,454 +51,850 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def photos(src):
+def five(src):
     """Five good files."""
-    for number in range(5):
-        (src / f"{number}.jpg").write_bytes(picture(number))
-    return src
-
-
-# What goes where.
-
-
-def test_folder_gives_its_images_sorted(src, out):
-    plant(src, "c.webp", "a.jpg", "b.PNG", "B.jpg", "10.jpg", "9.jpg")
-    assert collect([src], out) == [
-        Task(src / name, out / name) for name in ("10.jpg", "9.jpg", "B.jpg", "a.jpg", "b.PNG", "c.webp")
-    ]
-
-
-def test_folder_is_searched_for_images_only(src, out):
-    plant(src, "a.jpg", "b.txt", "c.jpg.txt", "jpg", "d", "e.json", "Thumbs.db", ".hidden.jpg", "._a.jpg", ".jpg")
-    assert [task.src.name for task in collect([src], out)] == ["a.jpg"]
-
-
-def test_leftovers_of_a_killed_run_are_no_images(src, out):
-    plant(src, ".fastfit-0123456789abcdef.tmp", "a.jpg")
-    assert [task.src.name for task in collect([src], out)] == ["a.jpg"]
-
-
-@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
-def test_every_kind_of_image_is_found(src, out, suffix):
-    plant(src, f"a{suffix}", f"B{suffix.upper()}")
-    assert [task.src.name for task in collect([src], out)] == [f"B{suffix.upper()}", f"a{suffix}"]
-
-
-def test_folders_within_are_searched_on_request_and_kept(src, out):
-    plant(src, "a.jpg", "one/b.jpg", "one/two/c.jpg", "zero/a.jpg")
-    assert [task.dst for task in collect([src], out)] == [out / "a.jpg"]
-    names = ["a.jpg", "one/b.jpg", "one/two/c.jpg", "zero/a.jpg"]
-    assert collect([src], out, recursive=True) == [Task(src / name, out / name) for name in names]
-
-
-def test_hidden_folders_are_left_alone(src, out):
-    plant(src, "a.jpg", ".git/b.jpg", ".thumbnails/large/c.jpg")
-    assert [task.src.name for task in collect([src], out, recursive=True)] == ["a.jpg"]
-
-
-def test_file_is_taken_whatever_its_name(src, out):
-    plant(src, "a.dat", ".hidden", "b.JPG")
-    tasks = collect([src / "a.dat", src / ".hidden", src / "b.JPG"], out)
-    assert [task.dst for task in tasks] == [out / "a.png", out / ".hidden.png", out / "b.JPG"]
-
-
-@pytest.mark.parametrize(
-    ("name", "format", "expected"),
-    [
-        ("a.jpg", "keep", "a.jpg"),
-        ("a.JPEG", "keep", "a.JPEG"),
-        ("a.tif", "keep", "a.png"),
-        ("a.b.c.bmp", "keep", "a.b.c.png"),
-        ("a.jpg", "jpeg", "a.jpg"),
-        ("a.jfif", "jpeg", "a.jfif"),
-        ("a.png", "jpeg", "a.jpg"),
-        ("a.jpg", "png", "a.png"),
-        ("a.JPG", "webp", "a.webp"),
-        ("a.webp", "webp", "a.webp"),
-        ("a", "webp", "a.webp"),
-    ],
-)
-def test_output_is_named_by_its_format(src, out, name, format, expected):
-    plant(src, name)
-    assert [task.dst for task in collect([src / name], out, format=format)] == [out / expected]
-
-
-def test_outputs_within_a_source_are_no_sources(src):
-    plant(src, "a.jpg", "out/a.jpg", "sub/out/a.jpg")
-    names = [task.src.relative_to(src).as_posix() for task in collect([src], src / "out", recursive=True)]
-    assert names == ["a.jpg", "sub/out/a.jpg"]
-
-
-def test_outputs_within_a_source_are_no_sources_by_another_name(src, monkeypatch):
-    plant(src, "a.jpg", "out/a.jpg")
-    monkeypatch.chdir(src)
-    for folder, place in ((Path(), Path("out")), (src, Path("sub/../out")), (Path("../src"), src / "out")):
-        assert len(collect([folder], place, recursive=True)) == 1
-
-
-def test_source_given_twice_is_fitted_once(src, out, monkeypatch):
-    plant(src, "a.jpg", "b.jpg")
-    monkeypatch.chdir(src)
-    again = [src, src / "a.jpg", Path("a.jpg"), Path("../src/b.jpg"), Path()]
-    assert [task.dst for task in collect(again, out)] == [out / "a.jpg", out / "b.jpg"]
-
-
-def test_sources_keep_their_order(src, out):
-    plant(src, "b/x.jpg", "a/y.jpg", "c.jpg")
-    tasks = collect([src / "b", src / "c.jpg", src / "a"], out)
-    assert [task.dst.name for task in tasks] == ["x.jpg", "c.jpg", "y.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("names", "sources", "format"),
-    [
-        (("one/a.jpg", "two/a.jpg"), ("one", "two"), "keep"),
-        (("one/a.jpg", "two/a.jpg"), ("one/a.jpg", "two/a.jpg"), "keep"),
-        (("one/a.tif", "two/a.tif"), ("one", "two"), "webp"),
-        (("one/a.tif", "one/a.png", "one/a.tif.png"), ("one",), "keep"),
-    ],
-)
-def test_two_sources_for_one_output_are_an_error(src, out, names, sources, format):
-    plant(src, *names)
-    with pytest.raises(OptionError, match="SRC: expected one source for ") as caught:
-        collect([src / name for name in sources], out, format=format)
-    assert all(str(src / name) in caught.value.got for name in (names[0], names[-1]))
-    assert not out.exists()
-
-
-@pytest.mark.parametrize(
-    ("names", "format", "expected"),
-    [
-        (("a.jpg", "a.png"), "webp", ("a.jpg.webp", "a.png.webp")),
-        (("a.tif", "a.png", "b.tif"), "keep", ("a.png", "a.tif.png", "b.png")),
-        (("a.tif", "b/a.psd", "b/a.bmp"), "jpeg", ("a.jpg", "b/a.bmp.jpg", "b/a.psd.jpg")),
-        (("a.JPG", "a.jpeg"), "jpeg", ("a.JPG", "a.jpeg")),
-    ],
-)
-def test_sources_that_differ_in_their_extensions_have_outputs_of_their_own(src, out, names, format, expected):
-    plant(src, *names)
-    tasks = collect([src], out, format=format, recursive=True)
-    assert sorted(task.dst.relative_to(out).as_posix() for task in tasks) == sorted(expected)
-
-
-def test_an_output_that_is_its_own_source_is_an_error(src):
-    plant(src, "a.jpg")
-    with pytest.raises(OptionError, match="-o: expected a folder apart from the sources"):
-        collect([src], src)
-
-
-def test_an_output_that_is_another_source_is_an_error(src):
-    # two/b.jpg would be overwritten before it is read, or skipped as done.
-    plant(src, "one/two/b.jpg", "two/b.jpg")
-    with pytest.raises(OptionError, match="-o: expected a folder apart from the sources"):
-        collect([src / "one", src / "two" / "b.jpg"], src, recursive=True)
-
-
-def test_an_output_that_is_a_source_by_a_linked_folder_is_an_error(src, out):
-    plant(src, "a.jpg")
-    out.symlink_to(src)
-    with pytest.raises(OptionError, match="-o: expected a folder apart from the sources"):
-        collect([src], out)
-
-
-def test_converting_beside_the_sources_is_fine(src):
-    plant(src, "a.jpg", "b.jpg")
-    assert [task.dst for task in collect([src], src, format="png")] == [src / "a.png", src / "b.png"]
-
-
-@pytest.mark.parametrize("name", ["nothing", "nothing.jpg", "a.jpg/b.jpg"])
-def test_missing_source_is_an_error(src, out, name):
-    plant(src, "a.jpg")
-    with pytest.raises(OptionError, match="SRC: expected an existing file or folder") as caught:
-        collect([src / "a.jpg", src / name], out)
-    assert str(src / name) in caught.value.got
-
-
-def test_links_to_files_are_followed_and_dangling_ones_are_rows(src, out):
-    plant(src, "a.jpg")
-    (src / "b.jpg").symlink_to("a.jpg")
-    (src / "c.jpg").symlink_to("nothing.jpg")
-    assert [task.src.name for task in collect([src], out)] == ["a.jpg", "b.jpg", "c.jpg"]
-
-
-def test_folder_that_leads_to_itself_ends(src, out):
-    plant(src, "a.jpg", "sub/b.jpg")
-    (src / "sub" / "loop").symlink_to(src)
-    assert [task.src.name for task in collect([src], out, recursive=True)] == ["a.jpg", "b.jpg"]
-
-
-def test_names_of_any_bytes_are_kept(src, out):
-    names = [b"caf\xe9.jpg", b"line\nbreak.jpg", b" space .jpg"]
-    plant(src, *(os.fsdecode(name) for name in names))
-    assert {os.fsencode(task.dst.name) for task in collect([src], out)} == set(names)
+    return photos(src, *(f"{number}.jpg" for number in range(5)))
 
 
 # What becomes of it.
 
 
-@pytest.mark.parametrize("jobs", [1, 2, -1])
-def test_every_task_has_one_outcome(photos, out, jobs):
-    tasks = collect([photos], out)
-    outcomes = list(run(tasks, SPEC, jobs=jobs))
-    assert sorted(outcome[:4] for outcome in outcomes) == [(task, "fitted", "", ()) for task in tasks]
+@pytest.mark.parametrize(("jobs", "backend"), [(1, "threading"), (2, "threading"), (-1, "threading"), (2, "loky")])
+def test_every_source_has_one_outcome(five, out, jobs, backend):
+    report, outcomes = ran(five, out, jobs=jobs, backend=backend)
+    assert [outcome.source for outcome in outcomes] == [f"{five}/{number}.jpg" for number in range(5)]
+    assert [outcome[1:6] for outcome in outcomes] == [
+        (f"{out}/{number}.jpg", "fitted", None, None, ()) for number in range(5)
+    ]
     assert {outcome.planned.dst for outcome in outcomes} == {(20, 30)}
-    assert [probe(task.dst.read_bytes()).size for task in tasks] == [(20, 30)] * 5
+    assert {probe(data).size for data in contents(out).values()} == {(20, 30)}
     assert listed(out) == [f"{number}.jpg" for number in range(5)]
+    assert counts(report) == (5, 0, 0)
 
 
-def test_any_number_of_jobs_gives_the_same_bytes(photos, tmp_path):
-    for jobs in (1, 2):
-        summary = report(run(collect([photos], tmp_path / str(jobs)), SPEC, Output("png"), jobs=jobs))
-        assert summary.fitted == 5
-    for path in (tmp_path / "1").iterdir():
-        assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
+def test_any_number_of_jobs_and_any_backend_give_the_same_bytes(src, tmp_path):
+    names = [f"{number:02}.jpg" for number in range(20)]
+    photos(src, *names)
+    plant(src, "07.jpg", content=b"none")
+    made = []
+    for jobs, backend in ((1, "threading"), (3, "threading"), (2, "loky"), (1, "loky")):
+        out = tmp_path / f"{backend}{jobs}"
+        report, _ = ran(src, out, SPEC, Output("png"), jobs=jobs, backend=backend)
+        assert counts(report) == (19, 1, 0)
+        made.append(contents(out))
+    assert made[0] == made[1] == made[2] == made[3]
+    assert made[0]["03.png"] == fastfit.fit_bytes(picture(3), SPEC, Output("png"))
 
 
-def test_no_tasks_are_no_trouble():
-    assert list(run([], SPEC)) == []
+def test_no_sources_are_no_trouble(src, out):
+    for sources in ([], iter(()), src, [src]):
+        report, outcomes = ran(sources, out)
+        assert (counts(report), outcomes) == ((0, 0, 0), [])
+    assert not out.exists()
 
 
-def test_folders_of_the_outputs_are_made(src, out):
-    (src / "one" / "two").mkdir(parents=True)
-    (src / "one" / "two" / "a.jpg").write_bytes(picture())
-    assert report(run(collect([src], out, recursive=True), SPEC, jobs=1)).fitted == 1
+def test_sources_may_be_a_generator(five, out):
+    def sources():
+        for number in range(5):
+            yield five / f"{number}.jpg"
+            yield f"missing/{number}.png"
+
+    report, outcomes = ran(sources(), out, jobs=2)
+    assert codes(outcomes) == ["fitted", "not-found"] * 5
+    assert counts(report) == (5, 5, 0)
+
+
+def test_generator_that_raises_stops_the_run_and_leaves_it_whole(five, out):
+    def sources():
+        yield from (five / f"{number}.jpg" for number in range(4))
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        ran(sources(), out)
+    found = rows(out.with_name("out.report.jsonl"))
+    assert {row["output"] for row in found} == {str(out / name) for name in listed(out)}
+    assert ran(five, out)[0].failed == 0
+    assert len(listed(out)) == 5
+
+
+def test_sources_are_read_no_further_than_work_needs(out):
+    """An endless source is fine, if somebody stops."""
+    taken = 0
+
+    def sources():
+        nonlocal taken
+        for taken in itertools.count():
+            yield f"missing/{taken}.jpg"
+
+    report, _ = ran(sources(), out, max_failures=20)
+    assert report.failed == 21
+    assert taken < 1000
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "list", "tuple", "listing"])
+def test_sources_are_given_in_many_ways(five, out, kind):
+    plant(five, "list", content="\n".join(map(str, five.glob("*.jpg"))).encode())
+    sources = {
+        "path": five,
+        "text": str(five),
+        "list": [five / "0.jpg", *sorted(five.glob("*.jpg"))],
+        "tuple": tuple(map(str, sorted(five.glob("*.jpg")))),
+        "listing": Listing(five / "list"),
+    }[kind]
+    assert counts(ran(sources, out)[0]) == (5, 0, 0)
+
+
+def test_folders_of_the_results_are_made(src, tmp_path):
+    photos(src, "one/two/a.jpg")
+    out = tmp_path / "new" / "results"
+    assert counts(ran(src, out, recursive=True)[0]) == (1, 0, 0)
     assert listed(out) == ["one/two/a.jpg"]
 
 
-def test_existing_outputs_are_skipped(photos, out):
-    out.mkdir()
-    (out / "3.jpg").write_bytes(b"what was there")
-    outcomes = list(run(collect([photos], out), SPEC, jobs=1))
-    assert [outcome.status for outcome in outcomes] == ["fitted", "fitted", "fitted", "skipped", "fitted"]
-    assert (out / "3.jpg").read_bytes() == b"what was there"
+def test_nothing_else_is_left_behind(five, tmp_path):
+    ran(five, tmp_path / "out", jobs=2)
+    ran(five, tmp_path / "out", jobs=2, backend="loky", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.report.jsonl", "src"]
+    assert listed(tmp_path / "out") == [f"{number}.jpg" for number in range(5)]
 
 
-def test_existing_outputs_are_replaced_on_request(photos, out):
-    out.mkdir()
-    (out / "3.jpg").write_bytes(b"what was there")
-    assert report(run(collect([photos], out), SPEC, jobs=1, overwrite=True)).fitted == 5
-    assert probe((out / "3.jpg").read_bytes()).size == (20, 30)
+def test_what_a_killed_run_left_is_removed_and_no_more(five, out):
+    plant(out, ".out.report-01234567.tmp/7", ".other.report-01234567.tmp/7", ".out.report-new.tmp/keep")
+    plant(out, ".out.report-2-01234567.tmp/7")
+    ran(five, out)
+    hidden = [name for name in listed(out) if name.startswith(".")]
+    assert hidden == [
+        ".other.report-01234567.tmp/7",
+        ".out.report-2-01234567.tmp/7",
+        ".out.report-new.tmp/keep",
+    ]
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_nothing_is_printed(src, out, capfd, backend):
+    photos(src, "a.jpg", "b.jpg", "c.jpg")
+    plant(src, "d.jpg", content=picture()[:1500])
+    plant(src, "e.png", content=picture(1, "png")[:1500])
+    report, _ = ran(src, out, jobs=2, backend=backend, listen=True)
+    assert counts(report) == (3, 2, 0)
+    list(preview(src, out.with_name("other"), SPEC))
+    assert capfd.readouterr() == ("", "")
 
 
 BAD = {
-    "empty": (lambda path: path.write_bytes(b""), "no bytes"),
-    "html": (lambda path: path.write_bytes(b"<html>404</html>"), "bytes that begin with b'<html>404</h"),
-    "truncated": (lambda path: path.write_bytes(picture()[:900]), "a truncated, damaged or unsupported one"),
-    "dangling": (lambda path: path.symlink_to("nothing"), "No such file or directory"),
-    "looping": (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
-    "fifo": (os.mkfifo, "a special file"),
+    "empty": (lambda path: path.write_bytes(b""), "undecodable", "no bytes"),
+    "html": (
+        lambda path: path.write_bytes(b"<html>404</html>"),
+        "undecodable",
+        "bytes that begin with b'<html>404</h",
+    ),
+    "truncated": (lambda path: path.write_bytes(picture()[:900]), "undecodable", "a truncated, damaged"),
+    "dangling": (lambda path: path.symlink_to("nothing"), "not-found", "No such file or directory"),
+    "looping": (lambda path: path.symlink_to(path.name), "unreadable", "Too many levels of symbolic links"),
+    "fifo": (os.mkfifo, "undecodable", "a special file"),
 }
 
 
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.usefixtures("alarm")
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_bad_file_is_a_row_that_names_it_and_the_others_are_fitted(photos, out, kind, jobs):
-    make, reason = BAD[kind]
-    bad = photos / "bad.jpg"
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_file_is_a_row_that_names_it_and_the_others_are_fitted(five, out, kind, jobs):
+    make, code, reason = BAD[kind]
+    bad = five / "bad.jpg"
     make(bad)
-    summary = report(run(collect([photos], out), SPEC, jobs=jobs))
-    assert (summary.fitted, summary.failed) == (5, 1)
-    assert summary.failures[0].src == bad
-    assert summary.failures[0].reason.startswith(f"{bad}: ")
-    assert reason in summary.failures[0].reason
-    assert summary.failures[0].reason.count(str(bad)) == 1
+    report, outcomes = ran(five, out, jobs=jobs)
+    assert counts(report) == (5, 1, 0)
+    (failure,) = report.failures
+    assert (failure.source, failure.code) == (str(bad), code)
+    assert failure.reason.startswith(f"{bad}: ")
+    assert failure.reason.count(str(bad)) == 1
+    assert reason in failure.reason
+    assert outcomes[-1] == Outcome(str(bad), None, "failed", code, failure.reason)
     assert listed(out) == [f"{number}.jpg" for number in range(5)]
+
+
+def test_bad_files_are_rows_in_processes_too(five, out):
+    for kind, (make, _, _) in BAD.items():
+        make(five / f"{kind}.jpg")
+    report, outcomes = ran(five, out, jobs=2, backend="loky")
+    assert counts(report) == (5, 6, 0)
+    assert {Path(outcome.source).stem: outcome.code for outcome in outcomes[5:]} == {
+        kind: code for kind, (_, code, _) in BAD.items()
+    }
 
 
 def test_folder_in_place_of_a_file_is_a_row(src, out):
     # It may have been a file when the folder was searched.
-    outcome = fit_task(Task(src, out / "a.jpg"), SPEC, Input(), Output(), overwrite=False)
-    assert outcome.status == "failed"
-    assert outcome.reason.startswith(f"{src}: ")
+    work = Work(SPEC, Input(), Output(), Filters(), folder=str(out))
+    result = work.do(0, Item(str(src), str(src), "a.jpg"))
+    assert (result.status, result.code) == ("failed", "undecodable")
+    assert result.text.startswith(f"{src}: expected a regular file, got a folder")
 
 
-def test_reason_names_what_could_not_be_written(photos, out):
-    tasks = collect([photos / "0.jpg"], out)
-    out.write_bytes(b"a file where the folder should be")
-    outcomes = list(run(tasks, SPEC, jobs=1))
-    assert outcomes[0].status == "failed"
-    assert outcomes[0].reason.startswith(f"{photos / '0.jpg'}: ")
-    assert str(out) in outcomes[0].reason
+def test_option_that_does_not_go_with_the_image_is_a_row(five, out):
+    plant(five, "large.jpg", content=picture(7, size=(70, 48)))
+    report, outcomes = ran(five, out, Fit((20, 30), box=(0, 0, 65, 48)))
+    assert counts(report) == (1, 5, 0)
+    assert (outcomes[0].code, outcomes[-1].code) == ("option", None)
+    assert outcomes[0].text.startswith(f"{five}/0.jpg: ")
+    assert "box: expected" in outcomes[0].text
 
 
-def test_option_that_does_not_go_with_the_image_is_a_row(photos, out):
-    outcomes = list(run(collect([photos / "0.jpg"], out), Fit((20, 30), box=(0, 0, 65, 48)), jobs=1))
-    assert outcomes[0].status == "failed"
-    assert outcomes[0].reason.startswith(f"{photos / '0.jpg'}: ")
-    assert "box: expected" in outcomes[0].reason
-
-
-@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device")])
-def test_what_the_machine_lacks_is_a_row(photos, out, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (MemoryError(), "out-of-memory", "out of memory"),
+        (PermissionError(13, "Permission denied"), "permission-denied", "Permission denied"),
+        (OSError(5, "Input/output error"), "unreadable", "Input/output error"),
+    ],
+)
+def test_what_the_machine_lacks_is_a_row(five, out, monkeypatch, error, code, text):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(bulk, "fit_file", fail)
-    summary = report(run(collect([photos], out), SPEC, jobs=1))
-    assert summary.failed == 5
-    assert summary.failures[0] in (
-        Failure(photos / "0.jpg", f"{photos / '0.jpg'}: out of memory"),
-        Failure(photos / "0.jpg", f"{photos / '0.jpg'}: No space left on device"),
-    )
+    monkeypatch.setattr(Work, "_do", fail)
+    report, _ = ran(five, out)
+    assert counts(report) == (0, 5, 0)
+    assert report.failures[0] == Failure(f"{five}/0.jpg", code, f"{five}/0.jpg: {text}")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug"), KeyboardInterrupt()])
-def test_what_is_not_expected_is_raised(photos, out, monkeypatch, error):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("where", ["worker", "sink"])
+def test_full_disk_stops_the_run_and_costs_no_source(five, out, monkeypatch, number, where):
+    left = 2
+
+    def fail(*arguments, **options):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(number, os.strerror(number))
+        return real(*arguments, **options)
+
+    place, name = (Work, "_do") if where == "worker" else (_Writer, "put")
+    real = getattr(place, name)
+    with monkeypatch.context() as patched:
+        patched.setattr(place, name, fail)
+        report, outcomes = ran(five, out)
+    assert counts(report) == (2, 0, 0)
+    assert len(outcomes) == 2
+    assert os.strerror(number) in report.stopped
+    again, _ = ran(five, out)
+    assert counts(again) == (3, 0, 2)
+    assert again.stopped is None
+    assert len(listed(out)) == 5
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug")])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_not_expected_is_raised(five, out, monkeypatch, error, jobs):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(bulk, "fit_file", fail)
-    with pytest.raises(type(error)):
-        list(run(collect([photos], out), SPEC, jobs=1))
+    monkeypatch.setattr(Work, "_do", fail)
+    with pytest.raises(type(error), match="a bug"):
+        ran(five, out, jobs=jobs)
+    assert [path for path in out.iterdir() if path.name.endswith(".tmp")] == []
+
+
+def test_interrupt_is_raised_and_leaves_nothing_half_done(five, out):
+    def interrupt(outcome):
+        if outcome.source.endswith("2.jpg"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fastfit.run(five, out, SPEC, jobs=2, backend="threading", progress=interrupt)
+    assert listed(out) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert counts(ran(five, out)[0]) == (2, 0, 3)
+
+
+def test_source_that_grows_or_shrinks_meanwhile_is_seen_by_the_next_run(src, out):
+    photos(src, "a.jpg", "b.jpg")
+
+    def change(outcome):
+        if outcome.source.endswith("a.jpg"):
+            plant(src, "a.jpg", content=picture(8))
+
+    fastfit.run(src, out, SPEC, jobs=1, backend="threading", progress=change)
+    assert counts(ran(src, out)[0]) == (1, 0, 1)
+    assert contents(out)["a.jpg"] == fastfit.fit_bytes(picture(8), SPEC)
+
+
+# The report.
 
 
 def test_report_counts():
-    task = Task(Path("a.jpg"), Path("b.jpg"))
-    summary = report(
-        [Outcome(task, "fitted"), Outcome(task, "skipped"), Outcome(task, "failed", "a.jpg: bad")] * 2
-    )
-    assert (summary.fitted, summary.skipped, summary.failed) == (2, 2, 2)
-    assert summary.failures == [Failure(Path("a.jpg"), "a.jpg: bad")] * 2
-    assert summary.seconds > 0
-    np.testing.assert_allclose(summary.rate, 2 / summary.seconds)
+    report = Report()
+    planned = SPEC.plan((40, 30))
+    for outcome in (
+        Outcome("a", "x", "fitted", planned=planned),
+        Outcome("b", "y", "fitted", "damaged", "b: damaged", planned=planned),
+        Outcome("c", None, "skipped", "exists", "c: exists"),
+        Outcome("d", None, "failed", "undecodable", "d: bad"),
+        Outcome("e", "z", "fitted", earlier=True),
+        Outcome("f", None, "skipped", "too-small", "f: small", earlier=True),
+        Outcome("g", None, "failed", "undecodable", "g: bad", earlier=True),
+    ):
+        report.add(outcome)
+    assert counts(report) == (2, 2, 3)
+    assert report.earlier == {"fitted": 1, "skipped": 1, "failed": 1}
+    assert report.failures == [Failure("d", "undecodable", "d: bad")]
+    assert report.codes == {"exists": 1, "undecodable": 2, "too-small": 1}
+    assert report.sizes == {(20, 30): Tally(2, planned.cropped, 0.0)}
 
 
 def test_report_counts_sizes_and_what_they_cost():
-    task = Task(Path("a.jpg"), Path("b.jpg"))
     cover, pad = Fit("20x10"), Fit("20x10", "pad")
     plans = [cover.plan((20, 10)), cover.plan((10, 10)), pad.plan((20, 20)), Fit("9x9").plan((90, 90))]
-    summary = report([Outcome(task, "fitted", planned=planned) for planned in plans])
-    assert list(summary.sizes) == [(20, 10), (9, 9)]
-    tally = summary.sizes[20, 10]
+    report = Report()
+    for planned in plans:
+        report.add(Outcome("a.jpg", "b.jpg", "fitted", planned=planned))
+    assert list(report.sizes) == [(20, 10), (9, 9)]
+    tally = report.sizes[20, 10]
     np.testing.assert_allclose((tally.count, tally.cropped, tally.padded), (3, 0.5 / 3, 0.5 / 3))
-    assert summary.sizes[9, 9] == bulk.Tally(1, 0.0, 0.0)
+    assert report.sizes[9, 9] == Tally(1, 0.0, 0.0)
 
 
 def test_report_of_nothing_has_a_rate():
     assert Report().rate == 0
 
 
+def test_report_of_a_run(five, out):
+    plant(five, "bad.jpg", content=b"none")
+    report, _ = ran(five, out)
+    assert report.seconds > 0
+    np.testing.assert_allclose(report.rate, 5 / report.seconds)
+    assert (report.path, report.stopped) == (out.with_name("out.report.jsonl"), None)
+    assert report.codes == {"undecodable": 1}
+    assert report.sizes[20, 30].count == 5
+    assert not report.earlier
+
+
+def test_report_holds_the_first_thousand_failures(out):
+    report, _ = ran((f"missing/{number}.jpg" for number in range(1100)), out)
+    assert (report.failed, len(report.failures)) == (1100, 1000)
+    assert report.failures[-1].source == "missing/999.jpg"
+    assert len(rows(report.path)) == 1100
+
+
+# Progress.
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_progress_is_told_in_the_order_of_the_sources(src, out, jobs):
+    names = [f"{number:02}.jpg" for number in range(30)]
+    for number, name in enumerate(names):
+        plant(src, name, content=picture(number, size=(800, 700) if number % 10 == 0 else (30, 20)))
+    plant(src, "11.jpg", content=b"none")
+    _, outcomes = ran(src, out, jobs=jobs)
+    assert [Path(outcome.source).name for outcome in outcomes] == names
+    assert [outcome.code for outcome in outcomes if outcome.code] == ["undecodable"]
+    _, outcomes = ran(src, out, jobs=jobs)
+    assert [Path(outcome.source).name for outcome in outcomes] == names
+    assert all(outcome.earlier for outcome in outcomes)
+
+
+def test_progress_may_be_a_bar(five, out):
+    from tqdm import tqdm
+
+    with tqdm(file=io.StringIO()) as bar:
+        fastfit.run(five, out, SPEC, jobs=1, backend="threading", progress=bar)
+        assert bar.n == 5
+
+    class Bar:
+        done = 0
+
+        def update(self, more):
+            self.done += more
+
+    bar = Bar()
+    fastfit.run(five, out, SPEC, jobs=1, backend="threading", progress=bar)
+    assert bar.done == 5
+
+
+# Filters.
+
+
+def test_filters_skip_with_a_reason(src, out):
+    sizes = {"a.jpg": (64, 48), "b.jpg": (19, 40), "c.jpg": (40, 31), "d.jpg": (200, 60), "e.jpg": (20, 30)}
+    for name, size in sizes.items():
+        plant(src, name, content=picture(size=size))
+    filters = Filters(min_size="20x30", max_aspect=3)
+    report, outcomes = ran(src, out, filters=filters)
+    assert codes(outcomes) == ["fitted", "too-small", "fitted", "aspect", "fitted"]
+    assert outcomes[1].text == f"{src}/b.jpg: expected at least 20x30 pixels, got 19x40"
+    assert outcomes[3].text == f"{src}/d.jpg: expected an aspect of at most 3, got 3.33 (200x60)"
+    assert (counts(report), report.codes) == ((3, 0, 2), {"too-small": 1, "aspect": 1})
+    assert listed(out) == ["a.jpg", "c.jpg", "e.jpg"]
+    again, outcomes = ran(src, out, filters=filters)
+    assert (counts(again), again.earlier) == ((0, 0, 5), {"fitted": 3, "skipped": 2})
+    assert codes(outcomes) == ["fitted", "too-small", "fitted", "aspect", "fitted"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (Fit("32x24"), "fitted"),
+        (Fit("64x48"), "fitted"),
+        (Fit("65x24"), "enlarged"),
+        (Fit("32x49"), "enlarged"),
+        (Fit("65x10"), "enlarged"),
+        (Fit("100x48", "pad"), "fitted"),
+        (Fit("100x49", "pad"), "enlarged"),
+        (Fit("64x49", "stretch"), "enlarged"),
+        (Fit("30x40", box=(0, 0, 29, 40)), "enlarged"),
+    ],
+)
+def test_enlargement_is_a_reason(src, out, spec, expected):
+    plant(src, "a.jpg", content=picture())
+    _, outcomes = ran(src, out, spec, filters=Filters(no_enlarge=True))
+    assert codes(outcomes) == [expected]
+    if expected == "enlarged":
+        assert " times (64x48 to " in outcomes[0].text
+
+
+def test_filters_see_pictures_upright(src, out):
+    exif = Image.Exif()
+    exif[274] = 6
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture(size=(90, 40)))).save(buffer, "jpeg", exif=exif)
+    plant(src, "a.jpg", content=buffer.getvalue())
+    _, outcomes = ran(src, out, filters=Filters(min_size="50x30"))
+    assert codes(outcomes) == ["too-small"]
+    assert "got 40x90" in outcomes[0].text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_size": "0x5"},
+        {"min_size": 5},
+        {"max_aspect": 0.5},
+        {"max_aspect": float("nan")},
+        {"max_aspect": "wide"},
+        {"no_enlarge": "yes"},
+    ],
+)
+def test_wrong_filters_are_refused(options):
+    with pytest.raises(fastfit.FastfitError, match=next(iter(options))):
+        Filters(**options)
+
+
+# The same bytes.
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_first_of_the_same_bytes_is_fitted(src, out, jobs):
+    first = picture(1, size=(900, 800))  # is done last
+    for name, data in (
+        ("a.jpg", first),
+        ("b.jpg", picture(2)),
+        ("c.jpg", first),
+        ("d.png", first),
+        ("e.jpg", picture(2)),
+    ):
+        plant(src, name, content=data)
+    report, outcomes = ran(src, out, dedupe=True, jobs=jobs)
+    assert codes(outcomes) == ["fitted", "fitted", "duplicate", "duplicate", "duplicate"]
+    assert counts(report) == (2, 0, 3)
+    assert listed(out) == ["a.jpg", "b.jpg"]
+    again, outcomes = ran(src, out, dedupe=True, jobs=jobs)
+    assert (counts(again), again.earlier) == ((0, 0, 5), {"fitted": 2, "skipped": 3})
+    plant(src, "z.jpg", content=picture(2))
+    plant(src, "_.jpg", content=picture(9))
+    _, outcomes = ran(src, out, dedupe=True, jobs=jobs)
+    assert (codes(outcomes)[0], codes(outcomes)[-1]) == ("fitted", "duplicate")
+
+
+def test_duplicates_are_no_duplicates_by_default(src, out):
+    plant(src, "a.jpg", "b.jpg", content=picture())
+    assert counts(ran(src, out)[0]) == (2, 0, 0)
+
+
+def test_source_is_no_duplicate_of_itself(src, out):
+    """Its result is gone: it is made again."""
+    photos(src, "a.jpg", "b.jpg")
+    ran(src, out, dedupe=True)
+    (out / "a.jpg").unlink()
+    os.utime(src / "b.jpg", ns=(1, 1))
+    report, outcomes = ran(src, out, dedupe=True)
+    assert codes(outcomes) == ["fitted", "fitted"]
+    assert counts(report) == (2, 0, 0)
+    assert listed(out) == ["a.jpg", "b.jpg"]
+
+
+def test_what_could_not_be_written_has_no_duplicates(src, out):
+    plant(src, "a.jpg", "b.jpg", content=picture())
+    (out / "a.jpg").mkdir(parents=True)
+    _, outcomes = ran(src, out, dedupe=True)
+    assert [outcome.status for outcome in outcomes] == ["failed", "fitted"]
+
+
+def test_what_had_no_name_has_no_duplicates(src, out):
+    for name, data in (("1/a.jpg", picture(1)), ("2/a.jpg", picture(2)), ("3/b.jpg", picture(2))):
+        plant(src, name, content=data)
+    sink = Folder(out, flat=True, name="{stem}_{width}{ext}")
+    _, outcomes = ran(src, sink, Fit(longest=40), recursive=True, dedupe=True)
+    assert codes(outcomes) == ["fitted", "name-taken", "fitted"]
+
+
+# Enough.
+
+
+@pytest.mark.parametrize("limit", [0, 2, "2"])
+def test_failures_stop_a_run(src, out, limit):
+    for number in range(8):
+        plant(src, f"{number}.jpg", content=b"none" if number % 2 else picture(number))
+    report, _ = ran(src, out, max_failures=limit)
+    failed = int(limit) + 1
+    assert (report.fitted, report.failed) == (failed, failed)
+    assert report.stopped == f"{failed} of {2 * failed} failed, which is more than --max-failures"
+    again, _ = ran(src, out)
+    assert (again.fitted, again.earlier) == (4 - failed, {"fitted": failed, "failed": failed})
+    assert again.stopped is None
+
+
+def test_share_of_failures_stops_a_run(out, src):
+    photos(src, "a.jpg")
+    good = [src / f"{number:03}.jpg" for number in range(300)]
+    for path in good:
+        path.hardlink_to(src / "a.jpg")
+    sources = [*good[:50], *(f"x/{number}.jpg" for number in range(10)), *good[50:]]
+    report, _ = ran(sources, out, max_failures="10%")
+    assert (report.stopped, report.failed) == (None, 10)
+    # Of the first hundred alone, and only then.
+    sources = [f"y/{number}.jpg" for number in range(11)] + good
+    report, outcomes = ran(sources, out.with_name("two"), max_failures="10%")
+    assert len(outcomes) == 100
+    assert report.stopped == "11 of 100 failed, which is more than --max-failures"
+
+
+def test_failures_of_earlier_do_not_stop_a_run(src, out):
+    plant(src, *(f"{number}.jpg" for number in range(5)), content=b"none")
+    photos(src, "9.jpg")
+    ran(src, out)
+    report, _ = ran(src, out, max_failures=0)
+    assert (report.stopped, report.failed) == (None, 5)
+
+
+# Options.
+
+
+WRONG = [
+    ("jobs", 0),
+    ("jobs", -2),
+    ("jobs", 1.5),
+    ("jobs", "2"),
+    ("jobs", None),
+    ("jobs", True),
+    ("backend", "multiprocessing"),
+    ("backend", None),
+    ("timeout", 0),
+    ("timeout", -1),
+    ("timeout", float("nan")),
+    ("timeout", "soon"),
+    ("max_failures", -1),
+    ("max_failures", 1.5),
+    ("max_failures", "many"),
+    ("max_failures", "101%"),
+    ("max_failures", "-1%"),
+    ("max_failures", "nan%"),
+    ("max_failures", "%"),
+    ("max_failures", "²"),
+    ("progress", 5),
+    ("progress", "bar"),
+    ("filters", {"min_size": "5x5"}),
+    ("filters", "small"),
+    ("dedupe", "yes"),
+    ("overwrite", 2),
+    ("recursive", None),
+    ("listen", "no"),
+    ("input", Output()),
+    ("output", Input()),
+    ("sink", 5),
+    ("spec", "20x30"),
+    ("spec", Fit("20x30", layout="CHW")),
+    ("glob", 5),
+    ("glob", "*.jpg"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_wrong_options_are_refused_before_anything_is_begun(five, out, name, value):
+    options = {"sources": five, "sink": out, "spec": SPEC, name: value}
+    with pytest.raises(OptionError, match=f"^{name}: expected ") as caught:
+        fastfit.run(**options)
+    assert caught.value.name == name
+    assert sorted(path.name for path in out.parent.iterdir()) == ["src"]
+
+
+@pytest.mark.parametrize("value", [None, 5, [5], [None], [b"a"], b"a"])
+def test_wrong_sources_are_refused(out, value):
+    with pytest.raises((OptionError, TypeError)):
+        fastfit.run(value, out, SPEC)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("jobs", np.int64(2)), ("timeout", 7), ("timeout", None), ("timeout", float("inf")), ("max_failures", "5%")],
+)
+def test_options_that_are_right(five, out, name, value):
+    report = fastfit.run(five, out, SPEC, **{"backend": "threading", name: value})
+    assert counts(report) == (5, 0, 0)
+
+
 # Threads.
 
 
-def blas_threads():
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("jobs", "backend"), [(1, "threading"), (2, "threading")])
+@pytest.mark.parametrize("content", [picture(), b"no image"], ids=["fitted", "failed"])
+def test_thread_settings_come_back(src, out, jobs, backend, content):
+    plant(src, "a.jpg", "b.jpg", content=content)
+    _, outcomes = ran(src, out, jobs=jobs, backend=backend)
+    assert len(outcomes) == 2
+    assert thread_settings() == (2, {2})
 
 
-@pytest.fixture
-def two_threads():
-    """OpenCV and BLAS at two threads, which is neither one nor, on most machines, the default."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(2)
-    with threadpool_limits(2, user_api="blas"):
-        assert (cv2.getNumThreads(), set(blas_threads())) == (2, {2})
-        yield
-    cv2.setNumThreads(before)
+@pytest.mark.usefixtures("two_threads")
+def test_thread_settings_stay_beside_processes(five, out):
+    told = []
+    fastfit.run(five, out, SPEC, jobs=2, progress=lambda _: told.append(thread_settings()))
+    assert told == [(2, {2})] * 5
+    assert thread_settings() == (2, {2})
 
 
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("content", [picture(), b"no image"], ids=["fitted", "failed"])
-def test_thread_settings_come_back(src, out, jobs, content):
-    for name in ("a.jpg", "b.jpg"):
-        (src / name).write_bytes(content)
-    outcomes = list(run(collect([src], out), SPEC, jobs=jobs))
-    assert len(outcomes) == 2
-    assert (cv2.getNumThreads(), set(blas_threads())) == (2, {2})
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_thread_settings_come_back_between_outcomes(photos, out):
-    for outcome in run(collect([photos], out), SPEC, jobs=1):
-        assert outcome.status == "fitted"
-        assert (cv2.getNumThreads(), set(blas_threads())) == (2, {2})
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_work_is_done_with_one_thread(photos, out, monkeypatch):
+def test_work_is_done_with_one_thread(five, out, monkeypatch, jobs):
     seen = []
+    real = Work._do
 
-    def look(*_, **__):
-        seen.append((cv2.getNumThreads(), *set(blas_threads())))
-        return ImageInfo("jpeg")
+    def look(*arguments):
+        seen.append(thread_settings())
+        return real(*arguments)
 
-    monkeypatch.setattr(bulk, "fit_file", look)
-    list(run(collect([photos], out), SPEC, jobs=1))
-    assert seen == [(1, 1)] * 5
+    monkeypatch.setattr(Work, "_do", look)
+    assert counts(ran(five, out, jobs=jobs)[0]) == (5, 0, 0)
+    assert seen == [(1, {1})] * 5
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_thread_settings_come_back_after_a_bug(photos, out, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyboardInterrupt()])
+def test_thread_settings_come_back_after_a_bug(five, out, error):
+    def fail(_):
+        raise error
+
+    with pytest.raises(type(error)):
+        fastfit.run(five, out, SPEC, jobs=2, backend="threading", progress=fail)
+    assert thread_settings() == (2, {2})
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_thread_settings_come_back_when_it_does_not_begin(five, out):
+    plant(out.parent, "out.report.jsonl", content=b"mine\n")
+    with pytest.raises(OptionError):
+        ran(five, out)
+    assert thread_settings() == (2, {2})
+
+
+def test_threads_leave_opencv_usable(five, out):
+    before = cv2.getNumThreads()
+    ran(five, out, jobs=2)
+    assert cv2.getNumThreads() == before
+
+
+# Ahead of time.
+
+
+def foretold(*arguments, **options):
+    return list(preview(*arguments, **options))
+
+
+def test_preview_is_what_the_run_then_does(src, out):
+    for name, size in (("a.jpg", (64, 48)), ("b/c.png", (30, 90)), ("d.jpg", (9, 9)), ("e.jpg", (300, 20))):
+        plant(src, name, content=picture(3, size=size))
+    plant(src, "f.jpg", content=b"none")
+    plant(src, "g.tif", "g.png", content=picture(4))
+    (src / "h.jpg").symlink_to("nothing")
+    plant(out, "a.png", content=b"what was there")
+    shard(src / "s.tar", ("k/a.jpg", picture(5)), ("x.txt", b""))
+    sink = Folder(out, name="{stem}_{width}x{height}_{index}{ext}")
+    arguments = ([src, src / "s.tar", "missing.tar"], sink, Fit(longest=40), Output("png"))
+    options = {"recursive": True, "filters": Filters(min_size="10x10", max_aspect=10)}
+    told = foretold(*arguments, **options)
+    _, outcomes = ran(*arguments, **options)
+    assert [each.source for each in told] == [each.source for each in outcomes]
+    for before, after in zip(told, outcomes, strict=True):
+        assert (before.status, before.code) == (after.status, after.code)
+        if after.status == "fitted":
+            assert (str(out / before.output), before.planned) == (after.output, after.planned)
+        elif after.status == "skipped":
+            assert before.text == after.text
+    assert {each.code for each in told} == {None, "too-small", "aspect", "undecodable", "not-found", "no-image"}
+
+
+def test_preview_tells_of_names_that_are_taken(src, out):
+    photos(src, "a.jpg", "b/a.jpg", "c/a.jpg", "d.jpg")
+    plant(out, "d.jpg")
+    told = foretold(src, Folder(out, flat=True), SPEC, recursive=True)
+    assert codes(told) == ["fitted", "exists", "name-taken", "name-taken"]
+    told = foretold(src, Folder(out, flat=True, collisions="number"), SPEC, recursive=True)
+    assert [each.output for each in told] == ["a.jpg", None, "a_1.jpg", "a_2.jpg"]
+
+
+def test_preview_writes_nothing(five, out):
+    for sink in (out, Shards(out / "%d.tar"), Npy(out / "a.npy")):
+        told = foretold(five, sink, SPEC)
+        assert codes(told) == ["fitted"] * 5
+        assert sorted(path.name for path in out.parent.iterdir()) == ["src"]
+
+
+def test_preview_decodes_nothing(five, out, monkeypatch):
     def fail(*_, **__):
-        raise RuntimeError("a bug")
+        raise AssertionError("decoded")
 
-    monkeypatch.setattr(bulk, "fit_file", fail)
-    with pytest.raises(RuntimeError):
-        list(run(collect([photos], out), SPEC, jobs=1))
-    assert (cv2.getNumThreads(), set(blas_threads())) == (2, {2})
+    monkeypatch.setattr(cv2, "imdecode", fail)
+    assert codes(foretold(five, out, SPEC)) == ["fitted"] * 5
 
 
-def test_an_output_that_is_a_source_behind_a_link_is_an_error(src, out):
-    plant(src, "a.jpg")
-    plant(out, "a.jpg")
-    (src / "a.jpg").unlink()
-    (src / "a.jpg").symlink_to(out / "a.jpg")
+def test_preview_of_what_is_done(five, out):
+    plant(five, "bad.jpg", content=b"none")
+    report, _ = ran(five, out)
+    plant(five, "6.jpg", content=picture(6))
+    before = report.path.read_bytes(), contents(out)
+    told = foretold(five, out, SPEC)
+    assert [(each.status, each.earlier) for each in told] == [
+        *[("fitted", True)] * 5,
+        ("fitted", False),
+        ("failed", True),
+    ]
+    assert (report.path.read_bytes(), contents(out)) == before
+    with pytest.raises(OptionError, match="the settings that this output was begun with"):
+        foretold(five, out, Fit("9x8"))
+
+
+def test_preview_is_a_stream(out):
+    told = preview((f"{number}.jpg" for number in itertools.count()), out, SPEC)
+    assert [each.source for each in itertools.islice(told, 3)] == ["0.jpg", "1.jpg", "2.jpg"]
+    told.close()
+
+
+def test_preview_refuses_what_a_run_refuses(five, out):
+    for name, value in (("filters", 5), ("sink", 5), ("spec", "20x30"), ("recursive", 2)):
+        with pytest.raises(OptionError, match=f"^{name}: expected "):
+            foretold(**{"sources": five, "sink": out, "spec": SPEC, name: value})
+    with pytest.raises(OptionError, match="SRC: expected an existing"):
+        foretold("nothing", out, SPEC)
     with pytest.raises(OptionError, match="-o: expected a folder apart from the sources"):
-        collect([src], out)
+        foretold(five, five, SPEC)
 
 
-def test_out_that_is_a_file_is_an_error(src, out):
-    plant(src, "a.jpg")
-    out.write_bytes(b"")
-    with pytest.raises(OptionError, match="-o: expected a folder"):
-        collect([src], out)
+# From scripts.
 
 
-def test_folder_under_an_outputs_name_is_no_result(photos, out):
-    (out / "0.jpg").mkdir(parents=True)
-    outcomes = list(run(collect([photos / "0.jpg"], out), SPEC, jobs=1))
-    assert [outcome.status for outcome in outcomes] == ["failed"]
+def script(tmp_path, text, *arguments, stdin=None):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", *arguments]
+    run = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, ""), text
+    return run.stdout
 
 
-def test_unreadable_folder_is_a_failure(src, out, monkeypatch):
-    plant(src, "a.jpg", "locked/b.jpg")
-    scandir = os.scandir
-
-    def denied(path):
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", denied)
-    tasks = collect([src], out, recursive=True)
-    assert [task.src for task in tasks] == [src / "a.jpg", src / "locked"]
+PLAIN = 'import fastfit\nprint("begun")\nprint(fastfit.run("src", "out", fastfit.Fit("20x30"), jobs=2).fitted)\n'
 
 
-def test_overlapping_limits_end_with_the_last():
-    before = cv2.getNumThreads(), set(blas_threads())
-    first, second = bulk.single_threaded(), bulk.single_threaded()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert cv2.getNumThreads() == 1
-    second.__exit__(None, None, None)
-    assert (cv2.getNumThreads(), set(blas_threads())) == before
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_runs_without_a_guard(tmp_path, way):
+    plant(tmp_path, "plain.py", content=PLAIN.encode())
+    arguments = {"file": ["plain.py"], "standard input": ["-"]}
+    assert script(tmp_path, PLAIN, *arguments[way], stdin=PLAIN) == "begun\n5\n"
 
 
-def test_result_of_another_source_is_no_reason_to_skip(src, out):
-    # The first run made a.png of a.bmp. Then a.png arrived.
-    for name, level in (("a.bmp", 10), ("a.png", 200)):
-        Image.new("L", (40, 30), level).save(src / name)
-        report(run(collect([src], out), SPEC, jobs=1))
-    levels = {path.name: Image.open(path).convert("L").getpixel((3, 3)) for path in out.iterdir()}
-    assert levels == {"a.png": 200, "a.bmp.png": 10}
+def test_runs_one_after_the_other(five, tmp_path):
+    for number in range(2):
+        report, _ = ran(five, tmp_path / str(number), backend="loky", jobs=1)
+        assert counts(report) == (5, 0, 0)
 
 
-def test_names_too_long_for_the_new_extension_stay_apart(src, out):
-    names = ["a" * 250 + end for end in ("1.jpg", "2.jpg")]
-    for name in names:
-        Image.new("L", (40, 30)).save(src / name)
-    found = [task.dst for task in collect([src], out, format="webp")]
-    assert [task.status for task in run(collect([src], out, format="webp"), SPEC, jobs=1)] == ["fitted"] * 2
-    assert all(path.exists() and path.suffix == ".webp" for path in found)
-    assert len(set(found)) == 2
+def test_runs_at_the_same_time(five, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(lambda name: ran(five, tmp_path / name, jobs=2)[0], "abc"))
+    assert [counts(report) for report in reports] == [(5, 0, 0)] * 3
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
+
+
+def test_current_folder_of_processes_is_ours(five, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert counts(ran("src", "out", backend="loky", jobs=1)[0]) == (5, 0, 0)
+    monkeypatch.chdir(five)
+    assert counts(ran(["0.jpg", "1.jpg"], "../other", backend="loky", jobs=1)[0]) == (2, 0, 0)
+
+
+def test_public_names_are_those_of_the_parts():
+    assert fastfit.run is bulk.run
+    assert engine.Engine.__module__ == "fastfit.bulk.engine"
+    assert Result("fitted").source_size is None
+
+
+# One million.
+
+MILLION = """
+import resource, sys, time
+import fastfit
+from fastfit.bulk.items import Result
+from fastfit.bulk.work import Work
+
+Work.do = lambda self, number, item: Result("failed", "not-found", f"{item.source}: No such file or directory")
+first = None
+
+def tell(outcome):
+    global first
+    first = first or time.process_time() - start
+
+start = time.process_time()
+report = fastfit.run(
+    fastfit.Listing("list.txt"), "out", fastfit.Fit("20x30"), jobs=2, backend="threading", progress=tell
+)
+seconds = time.process_time() - start
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(report.failed, sum(report.earlier.values()), first, seconds, peak)
+"""
+
+
+@pytest.mark.slow
+def test_a_million_sources_take_little_memory(tmp_path):
+    """Without their pixels. Times are of the processor: others may be at work, too."""
+    count = 1_000_000
+    with (tmp_path / "list.txt").open("w") as file:
+        file.writelines(f"missing/{number // 1000:04}/{number:08}.jpg\n" for number in range(count))
+    plant(tmp_path, "million.py", content=MILLION.encode())
+    for known, longest in ((0, 5), (count, 30)):  # to go on, the journal has to be read first
+        run = subprocess.run(
+            [sys.executable, "million.py"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=1500,
+            check=True,
+        )
+        failed, earlier, first, seconds, peak = map(float, run.stdout.split())
+        told = f"first after {first:.2f} s, all after {seconds:.0f} s, {peak:.0f} MB"
+        assert (failed, earlier) == (count, known)
+        assert peak < 300, told
+        assert first < longest, told
+        assert seconds < 200, told
+    assert (tmp_path / "out.report.jsonl").read_bytes().count(b"\n") == count

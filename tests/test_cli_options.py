@@ -18,8 +18,12 @@ DISPLAY_P3 = (DATA / "display_p3.jpg").read_bytes()
 SIZING = ("--size", "--area", "--longest", "--shortest", "--multiple-of")
 FITTING = (
     *("--mode", "--resample", "--centering", "--fill", "--box", "--reducing-gap"),
-    *("--jobs", "--recursive", "--overwrite"),
+    *("--overwrite", "--report", "--dry-run"),
 )
+SOURCES = ("--from", "--column", "--recursive", "--glob")
+SINKS = ("--out", "--shards", "--npy", "--shard-size", "--shard-bytes", "--flat", "--name", "--collisions")
+FILTERS = ("--min-size", "--max-aspect", "--no-enlarge", "--dedupe")
+RUNNING = ("--jobs", "--backend", "--timeout", "--max-failures")
 READING = ("--exact", "--on-damage", "--frames", "--max-pixels", "--max-scans")
 WRITING = (
     *("--format", "--quality", "--subsampling", "--progressive", "--compression", "--lossless"),
@@ -280,7 +284,7 @@ def test_max_scans(capfd):
         r"^photos/a\.jpg: expected a jpeg of at most 500 scans .*got 7\d\d\n$", capfd.readouterr().err
     )
     # The decoder finds it odd that a scan comes again.
-    assert fit("--max-scans", "900", "--on-damage", "warn") == 0
+    assert fit("--max-scans", "900", "--on-damage", "warn", "--overwrite") == 0
     capfd.readouterr()
     assert fit("--max-scans", "10", "--on-damage", "warn", "--overwrite") == 1
     assert "at most 10 scans" in capfd.readouterr().err
@@ -291,9 +295,9 @@ def test_max_scans(capfd):
 def test_max_pixels_0_is_no_limit(monkeypatch, capfd):
     seen = []
 
-    def look(tasks, spec, output=None, **options):
+    def look(**options):
         seen.append(options["input"].max_pixels)
-        return before(tasks, spec, output, **options)
+        return before(**options)
 
     before = bulk.run
     monkeypatch.setattr(bulk, "run", look)
@@ -370,7 +374,7 @@ def help_of(command, capsys):
 
 def test_help_names_every_option(capsys):
     named = set(re.findall(r"--[a-z-]+", help_of("fit", capsys)))
-    assert named == {"--help", "--out", *SIZING, *FITTING, *READING, *WRITING}
+    assert named == {"--help", *SIZING, *FITTING, *SOURCES, *SINKS, *FILTERS, *RUNNING, *READING, *WRITING}
 
 
 def test_help_says_what_is_read_and_what_is_written(capsys):

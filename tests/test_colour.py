@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoded import saved, scene
+from outcomes import outcomes
 from PIL import Image, ImageCms, ImageOps
 
 from fastfit import CodecError, Fit, Input, Output, decode, encode, fit_bytes, fit_file
-from fastfit.bulk import run
 from fastfit.cli import main
-from fastfit.tasks import Task
 from fastfit.words import FORMATS
 
 DATA = Path(__file__).parent / "data"
@@ -272,8 +271,7 @@ def test_unusable_cmyk_profile_is_a_note(profile):
 
 def test_unusable_profile_is_told_of_in_a_run(tmp_path):
     (tmp_path / "a.jpg").write_bytes(photo("jpeg", UNUSABLES["cut"]))
-    task = Task(tmp_path / "a.jpg", tmp_path / "out.png")
-    (outcome,) = run([task], Fit((40, 30)), Output(icc="srgb"), jobs=1)
+    (outcome,) = outcomes(tmp_path / "a.jpg", tmp_path / "out", Fit((40, 30)), Output(icc="srgb"))
     assert (outcome.status, outcome.notes) == ("fitted", (UNUSABLE,))
 
 

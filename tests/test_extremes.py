@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import pytest
 from encoded import saved, scene
+from outcomes import outcomes
 from PIL import Image, ImageOps
 
 import fastfit
-from fastfit import CodecError, Fit, Input, Output, SizeError, bulk, decode, fit_bytes, fit_file, probe
-from fastfit.bulk import run
-from fastfit.tasks import collect
+from fastfit import CodecError, Fit, Input, Output, SizeError, decode, fit_bytes, fit_file, probe
+from fastfit.bulk.sources import Search, items
 from fastfit.words import FORMATS, MODES, RESAMPLES
 
 DATA = Path(__file__).parent / "data"
@@ -207,15 +207,16 @@ def listed(folder):
 @pytest.mark.usefixtures("alarm")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_awkward_names_are_fitted_and_awkward_files_are_rows(hostile, tmp_path, jobs):
-    outcomes = list(run(collect([hostile], tmp_path / "out"), Fit((20, 30)), jobs=jobs))
-    failed = {outcome.task.src: outcome.reason for outcome in outcomes if outcome.status == "failed"}
+    found = outcomes(hostile, tmp_path / "out", Fit((20, 30)), jobs=jobs)
+    failed = {Path(outcome.source): outcome.text for outcome in found if outcome.status == "failed"}
     assert {path.name for path in failed} == {os.fsdecode(name) for name in BAD}
     for name, (_, reason) in BAD.items():
         path = hostile / os.fsdecode(name)
         assert failed[path].startswith(f"{path}: ")
         assert reason in failed[path]
     assert listed(tmp_path / "out") == sorted(NAMES)
-    assert {probe(task.dst.read_bytes()).size for task, *_ in outcomes if task.src not in failed} == {(20, 30)}
+    fitted = [Path(outcome.output) for outcome in found if outcome.status == "fitted"]
+    assert {probe(path.read_bytes()).size for path in fitted} == {(20, 30)}
 
 
 def command(*arguments, cwd):
@@ -262,11 +263,11 @@ def test_notes_of_awkward_names_are_one_line_each(tmp_path):
     assert b"\x1b" not in done.stderr
 
 
-def test_folder_with_the_name_of_an_image_is_a_folder(hostile, tmp_path):
-    found = [path.src for path in collect([hostile], tmp_path / "out", recursive=True)]
+def test_folder_with_the_name_of_an_image_is_a_folder(hostile):
+    found = [Path(item.path) for item in items([hostile], Search(recursive=True))]
     assert hostile / "folder.jpg" not in found
     assert hostile / "folder.jpg" / "within.jpg" in found
-    assert [task.dst.name for task in collect([hostile / "folder.jpg"], tmp_path / "out")] == ["within.jpg"]
+    assert [item.name for item in items([hostile / "folder.jpg"], Search())] == ["within.jpg"]
 
 
 @pytest.mark.usefixtures("alarm")
@@ -276,40 +277,38 @@ def test_what_changes_after_it_was_listed_is_a_row(tmp_path, jobs, gone):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}.jpg").write_bytes(GOOD)
-    tasks = collect([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    listed_then = [item.path for item in items([tmp_path / "a", tmp_path / "b"], Search())]
     lost = tmp_path / "a" / "a.jpg"
     lost.unlink()
     if gone == "folder":
         shutil.rmtree(tmp_path / "a")
     elif gone == "another in its place":
         os.mkfifo(lost)
-    outcomes = {outcome.task.src: outcome for outcome in run(tasks, Fit((20, 30)), jobs=jobs)}
+    found = outcomes(listed_then, tmp_path / "out", Fit((20, 30)), jobs=jobs)
+    by_path = {Path(outcome.source): outcome for outcome in found}
     expected = "a special file" if gone == "another in its place" else "No such file or directory"
-    assert outcomes[lost].status == "failed"
-    assert outcomes[lost].reason.startswith(f"{lost}: ")
-    assert expected in outcomes[lost].reason
-    assert outcomes[tmp_path / "b" / "b.jpg"].status == "fitted"
+    assert by_path[lost].status == "failed"
+    assert by_path[lost].text.startswith(f"{lost}: ")
+    assert expected in by_path[lost].text
+    assert by_path[tmp_path / "b" / "b.jpg"].status == "fitted"
     assert listed(tmp_path / "out") == [b"b.jpg"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_relative_names_are_those_of_the_folder_at_the_time(tmp_path, monkeypatch, jobs):
-    # Worker processes live on, in the folder they began in.
     for here in (tmp_path / "one", tmp_path / "two"):
         (here / "src").mkdir(parents=True)
         for name in ("a.png", "b.png"):
             level = 10 if here.name == "one" else 200
             (here / "src" / name).write_bytes(saved(np.full((9, 9), level, np.uint8), "png"))
         monkeypatch.chdir(here)
-        tasks = collect([Path("src")], Path("out"))
-        assert [outcome.status for outcome in run(tasks, Fit((4, 3)), jobs=jobs)] == ["fitted", "fitted"]
+        assert [each.status for each in outcomes("src", "out", Fit((4, 3)), jobs=jobs)] == ["fitted", "fitted"]
         assert listed(here / "out") == [b"a.png", b"b.png"]
         assert (pixels((here / "out" / "a.png").read_bytes()) == level).all()
 
 
 def test_file_that_vanishes_while_it_is_read_is_a_row(tmp_path, monkeypatch):
     (tmp_path / "a.jpg").write_bytes(GOOD)
-    tasks = collect([tmp_path / "a.jpg"], tmp_path / "out")
     before = os.open
 
     def vanishing(path, *arguments, **options):
@@ -318,8 +317,8 @@ def test_file_that_vanishes_while_it_is_read_is_a_row(tmp_path, monkeypatch):
         return before(path, *arguments, **options)
 
     monkeypatch.setattr(os, "open", vanishing)
-    (outcome,) = run(tasks, Fit((20, 30)), jobs=1)
-    assert outcome.reason == f"{tmp_path / 'a.jpg'}: No such file or directory"
+    (outcome,) = outcomes(tmp_path / "a.jpg", tmp_path / "out", Fit((20, 30)))
+    assert outcome.text == f"{tmp_path / 'a.jpg'}: No such file or directory"
 
 
 def measured(code, *arguments):
@@ -328,7 +327,7 @@ def measured(code, *arguments):
 import resource, sys
 from pathlib import Path
 import fastfit
-from fastfit import bulk, decode, tasks
+from fastfit import bulk, decode
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 decode(Path(sys.argv[1]).read_bytes())
@@ -346,8 +345,8 @@ print((peak() - before) / 1024)
 def test_file_of_more_than_2_gib_is_not_read(tmp_path):
     sparse(tmp_path / "a.jpg")
     code = """
-(outcome,) = bulk.run(tasks.collect([Path(sys.argv[2])], Path(sys.argv[3])), fastfit.Fit((4, 3)), jobs=1)
-print(outcome.reason)
+report = bulk.run(sys.argv[2], sys.argv[3], fastfit.Fit((4, 3)), backend="threading")
+print(report.failures[0].reason)
 """
     lines, grown = measured(code, tmp_path / "a.jpg", tmp_path / "out")
     assert lines == [f"{tmp_path / 'a.jpg'}: expected at most 2147483647 bytes, got {TOO_LONG}"]
@@ -438,10 +437,10 @@ def test_claim_is_a_row(tmp_path):
     for format_ in CLAIMING:
         (tmp_path / f"{format_}.{format_}").write_bytes(claims(format_, 30_000, 30_000))
     exact = Input(exact=True)
-    outcomes = list(run(collect([tmp_path], tmp_path / "out"), Fit((20, 30)), input=exact, jobs=1))
-    assert len(outcomes) == len(CLAIMING)
-    assert all("expected at most 178956970 pixels" in outcome.reason for outcome in outcomes)
-    assert bulk.report(outcomes).failed == len(CLAIMING)
+    found = outcomes(tmp_path, tmp_path / "out", Fit((20, 30)), input=exact)
+    assert len(found) == len(CLAIMING)
+    assert all("expected at most 178956970 pixels" in outcome.text for outcome in found)
+    assert {outcome.status for outcome in found} == {"failed"}
 
 
 @pytest.mark.parametrize("progressive", [False, True])

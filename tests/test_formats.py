@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from encoded import saved, scene
+from outcomes import outcomes
 from PIL import Image, ImageOps
 
 from fastfit import CodecError, Fit, Input, Output, cli, decode, encode, fit_bytes, fit_file, formats, probe
-from fastfit.bulk import run
+from fastfit.bulk.sources import IMAGE_SUFFIXES
 from fastfit.codec import EXTENSIONS, EXTENSIONS_READ
-from fastfit.tasks import IMAGE_SUFFIXES, Task
 from fastfit.words import FORMATS, RESAMPLES
 
 DATA = Path(__file__).parent / "data"
@@ -265,12 +265,12 @@ def test_still_is_a_note_in_a_run(tmp_path, format, jobs):
     names = ("a", "b")
     for name in names:
         (tmp_path / name).write_bytes(several(format, 4, **SEVERAL[format]))
-    tasks = [Task(tmp_path / name, tmp_path / f"{name}.png") for name in names]
-    for outcome in run(tasks, Fit((20, 30)), jobs=jobs):
-        assert (outcome.status, outcome.reason, outcome.notes) == ("fitted", "", ("one still of 4",))
-    for outcome in run(tasks, Fit((20, 30)), input=Input(frames="error"), jobs=jobs, overwrite=True):
+    paths, out, spec = [tmp_path / name for name in names], tmp_path / "out", Fit((20, 30))
+    for outcome in outcomes(paths, out, spec, jobs=jobs):
+        assert (outcome.status, outcome.text, outcome.notes) == ("fitted", None, ("one still of 4",))
+    for outcome in outcomes(paths, out, spec, input=Input(frames="error"), jobs=jobs, overwrite=True):
         assert (outcome.status, outcome.notes) == ("failed", ())
-        assert outcome.reason == f"{outcome.task.src}: expected one frame or page, got 4"
+        assert outcome.text == f"{outcome.source}: expected one frame or page, got 4"
 
 
 def test_still_is_a_note_of_a_file(tmp_path):
