@@ -3,9 +3,16 @@
 import argparse
 import sys
 
-from benchmarks import arrays, loader, shrink, trust
+from benchmarks import arrays, files, loader, memory, shrink, trust
 
-COMMANDS = {"arrays": arrays, "loader": loader, "shrink": shrink, "trust": trust}
+COMMANDS = {
+    "arrays": arrays,
+    "files": files,
+    "loader": loader,
+    "memory": memory,
+    "shrink": shrink,
+    "trust": trust,
+}
 
 
 def main() -> int:
