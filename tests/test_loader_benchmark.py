@@ -20,8 +20,8 @@ import runpy
 import time
 import fastfit
 apply = fastfit.Fit.apply
-def off(self, planned, image, out=None):
-    result = apply(self, planned, image, out)
+def off(self, planned, image, out=None, **options):
+    result = apply(self, planned, image, out, **options)
     if result.dtype == "float32":
         result += 0.05
     return result
