@@ -425,6 +425,7 @@ def test_a_damaged_source_shows_what_there_is():
     assert [shot.shape for shot in written(report).pixels()] == [(180, 240, 3)]
 
 
+@pytest.mark.slow
 def test_members_of_shards_are_shown(src):
     with tarfile.open("in.tar", "w") as tar:
         for path in sorted(src.iterdir()):
@@ -444,6 +445,7 @@ def test_members_of_shards_are_shown(src):
     assert "no picture: No such file or directory" in written(report).text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("src")
 def test_rows_of_numpy_files_are_shown():
     report = run("src", Npy("out.npy"))
@@ -524,6 +526,7 @@ def test_where_no_worker_lives_there_is_a_page_without_pictures(monkeypatch):
     assert "no picture: workers die" in found.text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 @pytest.mark.usefixtures("here", "hostile")
 def test_a_decoder_that_crashes_or_hangs_costs_its_picture():

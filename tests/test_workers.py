@@ -179,6 +179,7 @@ def workers():
     return [number for number in found if number]
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy"), "npy"))
 def test_killed_workers_cost_nothing(here, sink):
     make_photos(here / "photos", small=60, large=15)
