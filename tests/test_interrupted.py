@@ -128,7 +128,7 @@ def test_dying_at_a_line(variant):
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
 def test_dying_at_many_lines(variant):
-    steps, wrong = dying("line", 1, 23, *words(*variant))
+    steps, wrong = dying("line", 1, 53, *words(*variant))
     assert wrong == []
     assert steps > 900
 
