@@ -370,6 +370,30 @@ Work.do = hang
 """
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("number", STATUS)
+@pytest.mark.parametrize("which", [1, 2])
+def test_interrupted_while_a_worker_is_begun(number, which):
+    # The signal comes when the process is there and has not been told yet what to do; another thread takes it.
+    script = "import os, signal, sys, time\nfrom joblib.externals.loky.backend import fork_exec as module\n"
+    script += "begin = module.fork_exec\nleft = [int(sys.argv[1])]\ndef fork_exec(command, *others, **more):\n"
+    script += "    pid = begin(command, *others, **more)\n"
+    script += "    left[0] -= any('popen_loky' in word for word in command)\n"
+    script += "    if left[0] == 0:\n        os.kill(os.getpid(), int(sys.argv[2]))\n        time.sleep(0.3)\n"
+    script += "    return pid\nmodule.fork_exec = fork_exec\nimport threading\n"
+    script += "threading.Thread(target=time.sleep, args=(5,), daemon=True).start()\n"
+    script += "from fastfit.cli import main\nsys.exit(main(sys.argv[3:]))"
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(which), str(int(number)), *words("folder")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (STATUS[number], "", MESSAGE)
+    assert wait_until(lambda: not processes(), 2), "workers are left"
+
+
 @pytest.mark.kills
 @pytest.mark.usefixtures("much")
 def test_a_stopped_run_is_not_late():

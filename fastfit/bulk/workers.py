@@ -174,7 +174,7 @@ class ProcessWorker:
                 outer.set_exception(error)
 
         try:
-            with _interrupts_held():
+            with _undisturbed():
                 inner = self._executor.submit(_work_on, batch)
         except (BrokenProcessPool, ShutdownExecutorError) as error:
             outer.set_exception(WorkerDiedError(str(error)))
@@ -201,8 +201,11 @@ def _mapped(path: str) -> mmap.mmap:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold back interrupts from the keyboard until the block ends; processes begun in it never see one."""
+def _undisturbed() -> Iterator[None]:
+    """Hold back what interrupts or ends this process until the block is done: a process is begun whole or not.
+
+    Processes begun in it never see an interrupt from the keyboard.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -210,11 +213,32 @@ def _interrupts_held() -> Iterator[None]:
 
     # Begun with the first process, and lets interrupts through again when it is (until Python 3.13).
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _handlers_held():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _handlers_held() -> Iterator[None]:
+    """Hold back Python's signal handlers: a blocked signal comes by way of another thread, and they run in ours."""
+    if threading.current_thread() is not threading.main_thread():  # they never run there
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: handler for number, handler in before.items() if callable(handler)}
     try:
+        for number in before:
+            signal.signal(number, lambda number, _frame: came.append(number))
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 # In the worker process.
