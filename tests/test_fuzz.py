@@ -145,12 +145,14 @@ def planted(tmp_path_factory):
     return fuzz("--files", *files, "--seconds", 0.4, "--memory", 64, "--keep", kept, code=PLANTING), kept
 
 
+@pytest.mark.fuzz
 def test_planted_faults_are_found_and_nothing_else(planted):
     expected = {2 * place + 1: kind for place, (kind, _) in enumerate(FAULTS)}
     run, _ = planted
     assert (findings(run), run.returncode) == (expected, 1)
 
 
+@pytest.mark.fuzz
 def test_findings_are_counted_and_kept(planted):
     run, kept = planted
     figures = dict(line.strip().rsplit(maxsplit=1) for line in run.stdout.splitlines()[-20:] if line)

@@ -171,7 +171,7 @@ def test_dying_loses_no_companion(sink, kind):
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy"), "folder"))
+@pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy")))
 def test_dying_while_beginning_anew(sink):
     assert quick(*words(sink, size="30x30"))[0] == 1
     Path("results").rename("start")
@@ -528,7 +528,7 @@ def test_output_that_cannot_be(option):
 
 
 @pytest.mark.usefixtures("much")
-@pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy"), "npy"))
+@pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy")))
 def test_two_at_once(sink):
     expected = undisturbed(sink)
     first = begin(*words(sink))

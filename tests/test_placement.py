@@ -802,7 +802,7 @@ def test_fill_that_the_mask_cannot_hold_is_an_error(mode, dtype, fill):
         np.zeros((3, 4, 1, 1)),
         Image.new("L", (3, 4)),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_a_mask_that_is_not_of_the_sources_size_is_an_error(mask):
     with pytest.raises(ImageError) as caught:

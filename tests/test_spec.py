@@ -580,7 +580,7 @@ BAD["dtype"] += [
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, values in BAD.items() for value in values],
-    ids=lambda value: repr(value).split("\n")[0][:30],
+    ids=lambda value: repr(value).split("\n")[0].split(" at 0x")[0][:30],
 )
 def test_a_bad_option_is_named_when_the_spec_is_built(name, value):
     with pytest.raises(OptionError) as caught:
