@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from benchmarks import arrays, files, loader, memory, shrink, trust
+from benchmarks import arrays, files, focus, loader, memory, shrink, trust
 
 COMMANDS = {
     "arrays": arrays,
     "files": files,
+    "focus": focus,
     "loader": loader,
     "memory": memory,
     "shrink": shrink,

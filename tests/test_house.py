@@ -30,6 +30,7 @@ PARTS = {
     "channels": {"errors", "types"},
     "conversion": {"errors", "types", "arrays", "channels"},
     "resample": {"errors", "types", "arrays"},
+    "focus": {"errors", "types", "resample"},
     "apply": {"errors", "types", "words", "geometry", "arrays", "conversion", "resample"},
     "checks": {"errors", "types", "channels"},
     "spec": {
@@ -102,6 +103,7 @@ LIBRARIES = {
         "channels",
         "conversion",
         "resample",
+        "focus",
         "apply",
         "checks",
         "spec",
