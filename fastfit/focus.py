@@ -66,8 +66,8 @@ def focus(image: Image, part: Box, crop: tuple[float, float], how: str) -> tuple
     the share of the axis that the crop shows, its score is lessened by ``0.3·(2t − 1)²·(1 − s)`` for each axis:
     photographers put their subject near the middle.
 
-    *Attention* is the idea of libvips' ``VIPS_INTERESTING_ATTENTION``, of smartcrop.js before it: edges, skin and
-    saturation. A pixel draws by ``max(e − ē − 1/255, 0) · (1 + 2·skin + saturation)``. There e is the absolute
+    *Attention* is the idea of libvips' ``VIPS_INTERESTING_ATTENTION``, and of smartcrop.js before it: edges, skin
+    and saturation. A pixel draws by ``max(e − ē − 1/255, 0) · (1 + 2·skin + saturation)``. There e is the absolute
     Laplacian of lightness, or that of alpha, and ē its mean around (a Gaussian of 8 pixels): so grass, gravel and
     foliage count little, be their edges ever so many. Skin is ``1 − d/0.2``, with d the distance of the colour's
     direction from that of skin, and saturation ``max − min`` of red, green and blue. A crop's score is the share
@@ -117,9 +117,10 @@ def _attention(colours: _Floats, alpha: _Floats, shares: tuple[float, float]) ->
     edges = np.maximum(_laplacian(_lightness(colours)), _laplacian(alpha))
     height, width = edges.shape
     around = _gaussian(height) @ edges @ _gaussian(width).T
-    drawn = np.maximum(edges - around - 1 / 255, 0) * (1 + 2 * _skin(colours) + _saturation(colours)) * alpha
-    shown: _Doubles = _windows(height, shares[1], 0.5) @ drawn @ _windows(width, shares[0], 0.5).T
-    return shown / max(float(drawn.sum(dtype=np.float64)), 1e-9)
+    standing_out = np.maximum(edges - around - 1 / 255, 0)
+    drawn = standing_out * (1 + 2 * _skin(colours) + _saturation(colours)) * alpha
+    shown = _windows(height, shares[1], 0.5) @ drawn @ _windows(width, shares[0], 0.5).T
+    return np.asarray(shown / max(float(drawn.sum()), 1e-9))
 
 
 def _entropy(colours: _Floats, alpha: _Floats, shares: tuple[float, float]) -> _Doubles:
@@ -199,8 +200,8 @@ def _small(image: Image, part: Box) -> tuple[_Floats, _Floats]:
     if sampled.shape[2] in (1, 3):
         return np.broadcast_to(_shrunk(sampled, size), (*size, 3)), np.ones(size, np.float32)
     alpha = _from_0_to_1(sampled[..., -1:])
-    weighted = _shrunk(_from_0_to_1(sampled[..., :-1]) * alpha, size)
-    alpha = _shrunk(alpha, size)
+    weighted = _means(_from_0_to_1(sampled[..., :-1]) * alpha, size)
+    alpha = _means(alpha, size)
     # What lies behind is of the mean colour: no edge, whatever the colours of transparent pixels.
     mean = weighted.sum((0, 1)) / max(float(alpha.sum()), 1e-6)
     return np.broadcast_to(weighted + (1 - alpha) * mean, (*size, 3)), alpha[..., 0]
@@ -224,11 +225,15 @@ def _every(length: int, small: int) -> slice:
 def _shrunk(samples: Image, size: tuple[int, int]) -> _Floats:
     """Return means of samples of any dtype, as floats from 0 to 1."""
     if samples.dtype == np.float32:
-        samples = _from_0_to_1(samples)
-    samples = np.ascontiguousarray(samples)  # which OpenCV would do, too, but not of all strides
+        return _means(_from_0_to_1(samples), size)
+    return _from_0_to_1(_means(samples, size))  # there are fewer of them then
+
+
+def _means(samples: Image, size: tuple[int, int]) -> Image:
+    samples = np.ascontiguousarray(samples)  # OpenCV copies too, but does not take all strides
     out = np.empty((*size, samples.shape[2]), samples.dtype)
     resample_into(samples, Box(0, 0, samples.shape[1], samples.shape[0]), out, "area", alpha=False)
-    return _from_0_to_1(out)
+    return out
 
 
 def _from_0_to_1(samples: Image) -> _Floats:
