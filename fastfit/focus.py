@@ -187,11 +187,13 @@ def _saturation(colours: _Floats) -> _Floats:
 def _skin(colours: _Floats) -> _Floats:
     """Return how near each colour is to skin, from 0 to 1, as smartcrop.js has it; what is dark is not."""
     direction = np.array(_SKIN, np.float32) / np.float32(math.hypot(*_SKIN))
-    length = np.sqrt(np.einsum("ijk,ijk->ij", colours, colours))
-    cosine = colours @ direction / np.maximum(length, 1e-6)
-    # Of two unit vectors.
-    distance = np.sqrt(np.maximum(2 - 2 * cosine, 0))
+    length = np.maximum(_length(colours), 1e-6)
+    distance = _length(colours / length[..., None] - direction)
     return np.where(_lightness(colours) > 0.2, np.maximum(1 - distance / 0.2, 0), np.float32(0))
+
+
+def _length(colours: _Floats) -> _Floats:
+    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", colours, colours)))
 
 
 def _small(image: Image, part: Box) -> tuple[_Floats, _Floats]:
