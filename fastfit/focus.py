@@ -16,7 +16,7 @@ __all__ = ["focus"]
 # 56 can: so they are round.
 _SIDE = 128
 """Pixels of the small copy along its longer side."""
-_SAMPLES = 4
+_SAMPLES = 3
 """Pixels of the image, along each side, that make one of the small copy: those between are not read."""
 _STEPS = 65
 """Crops that are tried along an axis: an odd number, so that the one in the middle is among them."""
@@ -219,8 +219,10 @@ def _sampled(image: Image, part: Box) -> tuple[Image, tuple[int, int]]:
 
 
 def _every(length: int, small: int) -> slice:
-    """Return which pixels of an axis are read: as far from one end as from the other, to a pixel."""
-    step = max(1, length // (small * _SAMPLES))
+    """Return which pixels of an axis are read: the same ones from either end."""
+    wanted = max(1, length // (small * _SAMPLES))
+    # A step that leaves an odd rest cannot lie in the middle. That of 1 leaves none.
+    step = next(step for step in range(wanted, 0, -1) if (length - 1) % step % 2 == 0)
     return slice((length - 1) % step // 2, None, step)
 
 

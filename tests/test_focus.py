@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from encoded import saved
 from pictures import picture
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from fastfit.errors import OptionError
 from fastfit.focus import focus
@@ -131,6 +133,21 @@ def test_a_picture_that_is_its_own_mirror_is_cropped_in_the_middle(how):
     half = scene(150, 100, 50, 50, 30)
     image = np.concatenate([half, half[:, ::-1]], axis=1)
     assert focus(image, whole(image), (80, 100), how) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_threads_make_no_difference(how):
+    image = picture("smooth", (1203, 1601, 3), np.uint8)
+    before = cv2.getNumThreads()
+    found = set()
+    try:
+        for count in (1, 4):
+            cv2.setNumThreads(count)
+            with threadpool_limits(count):
+                found |= {focus(image, whole(image), (700, 800), how) for _ in range(3)}
+    finally:
+        cv2.setNumThreads(before)
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("how", HOWS)
