@@ -5,8 +5,8 @@ them. Where the figure of a person or an animal runs out of the picture, its hea
 patterns, or of nothing in particular, are not.
 
 Every other photograph makes one of two halves, to tell what is chance: a way that is better in one only has not
-shown that it is. What `focus` weighs was chosen with both in sight, as round numbers on a plateau: half or twice as
-large, each moves the mean of all by at most 1.5 percentage points. Photographs drawn anew move it by 2.
+shown that it is. What `focus` weighs was chosen with both in sight, as round numbers on a plateau: half or twice
+as large, each moves the mean of all by at most 1.5 percentage points. Photographs drawn anew move it by 2.
 """
 
 import argparse
