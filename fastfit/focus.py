@@ -136,8 +136,8 @@ def _bits(counts: _Doubles) -> _Doubles:
 
 def _shown(planes: _Doubles, shares: tuple[float, float], falling: float = 0.0) -> _Doubles:
     """Return what each crop shows of each plane, (planes, down, across)."""
-    # The axis without room first: it leaves less to do. By einsum, for matmul would wake the threads of BLAS, which
-    # on a busy machine takes ten times as long.
+    # The axis without room first: it leaves less to do. By einsum, for matmul would wake the threads of BLAS,
+    # which on a busy machine takes ten times as long.
     for axis, share in sorted(((2, shares[0]), (1, shares[1])), key=lambda each: -each[1]):
         if share < 1:
             lines = np.ascontiguousarray(np.moveaxis(planes, axis, 2))
