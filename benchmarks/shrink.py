@@ -90,7 +90,7 @@ def _fitted(path: Path) -> Iterator[tuple[float, str, str, str, int]]:
     for size in SIZES:
         for resample in RESAMPLES[:5]:
             spec = Fit(size, resample=resample)
-            image, _, planned = shrink.decode_for(data, spec, Input(), name=path.name)
+            image, _, planned, _ = shrink.decode_for(data, spec, Input(), name=path.name)
             scale = round(whole.shape[1] / image.shape[1])
             if scale != 1:
                 yield (

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastfit.arrays import as_image, check_out, fill_for
+from fastfit.border import fill_around
 from fastfit.conversion import Conversion
 from fastfit.geometry import Plan
 from fastfit.resample import resample_into
@@ -22,7 +23,7 @@ class Look:
     resample: Resample
     reducing_gap: float | None
     alpha: bool
-    fill: float | tuple[float, ...]
+    fill: float | tuple[float, ...] | str
     layout: Layout
     conversion: Conversion
 
@@ -70,7 +71,8 @@ def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None
     picture = as_image(image)
     shape, dtype = form(look, planned.dst, image)
     channels, _ = look.conversion.form(picture)
-    fill = fill_for(look.fill, picture.dtype, channels)
+    drawn = look.fill if isinstance(look.fill, str) else None
+    fill = fill_for(0 if drawn else look.fill, picture.dtype, channels)
     if out is None:
         out = np.empty(shape, dtype)
     else:
@@ -78,7 +80,7 @@ def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None
     planes = look.layout == "CHW"
     canvas = np.moveaxis(out, 0, 2) if planes else out if out.ndim == 3 else out[..., None]
     left, top, right, bottom = (int(edge) for edge in planned.inner)
-    if planned.padded:
+    if planned.padded and drawn is None:
         border = look.conversion.levels(fill, channels, dtype)
         canvas[:top] = canvas[bottom:] = border
         canvas[top:bottom, :left] = canvas[top:bottom, right:] = border
@@ -92,4 +94,7 @@ def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None
         write=look.conversion.writer(picture, fill, alpha=look.alpha, planes=planes),
         draft=draft,
     )
+    if planned.padded and drawn is not None:
+        alpha = look.alpha and channels == picture.shape[2] and channels in (2, 4)
+        fill_around(canvas, (left, top, right, bottom), drawn, alpha=alpha)
     return out

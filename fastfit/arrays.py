@@ -14,7 +14,7 @@ from fastfit.types import Image
 
 __all__ = ["Fill", "as_array", "as_image", "check_out", "describe_out", "fill_for", "is_packed", "overlap"]
 
-Fill: TypeAlias = float | Sequence[float]
+Fill: TypeAlias = float | Sequence[float] | str
 
 _DTYPES = (np.uint8, np.uint16, np.float32)
 # Pillow's modes whose samples are grey, RGB and alpha as they lie in memory, and what others can be turned into.

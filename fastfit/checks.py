@@ -1,16 +1,30 @@
 """Options read: what `Fit` takes in many forms, put into one."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastfit.channels import CHANNELS
 from fastfit.errors import OptionError, describe
-from fastfit.types import as_integer, as_number, as_sequence
+from fastfit.geometry import as_centering, as_share
+from fastfit.types import Box, as_integer, as_number, as_sequence
+from fastfit.words import CENTERINGS, FILLS, PLACES
 
-__all__ = ["as_channels", "as_dtype", "as_fill", "as_gap", "as_levels", "as_one_number", "as_one_of", "as_part"]
+__all__ = [
+    "as_bounds",
+    "as_channels",
+    "as_dtype",
+    "as_fill",
+    "as_focus",
+    "as_gap",
+    "as_levels",
+    "as_one_number",
+    "as_one_of",
+    "as_part",
+]
 
 _DTYPES = ("uint8", "float16", "float32")
 
@@ -67,19 +81,33 @@ def as_one_number(name: str, value: Any) -> float:
         raise OptionError(name, "a finite number", describe(value)) from None
 
 
-def as_fill(fill: Any) -> float | tuple[float, ...]:
-    """Read a fill: one number, or one for each channel.
+def as_fill(fill: Any) -> float | tuple[float, ...] | str:
+    """Read a fill: one number, one for each channel, a colour in hexadecimal, or a word.
 
     Raises
     ------
     OptionError
     """
+    if isinstance(fill, str):
+        return _in_words(fill)
     if _is_one(fill):
         return as_one_number("fill", fill)
     values = _as_numbers("fill", fill)
     if len(values) > 4:
         raise OptionError("fill", "up to 4 numbers", describe(fill))
     return values if len(values) > 1 else values[0]
+
+
+def _in_words(fill: str) -> tuple[float, ...] | str:
+    digits = fill.removeprefix("#")
+    if fill in FILLS:
+        return fill
+    if not re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}", digits):
+        words = ", ".join(FILLS)
+        raise OptionError("fill", f"#rgb, #rrggbb, #rrggbbaa, numbers, or one of {words}", describe(fill))
+    if len(digits) == 3:
+        digits = "".join(2 * digit for digit in digits)
+    return tuple(bytes.fromhex(digits))
 
 
 def as_levels(name: str, values: Any, channels: int | None) -> tuple[float, ...] | None:
@@ -162,3 +190,46 @@ def as_gap(gap: Any) -> float | None:
     if number < 1:
         raise OptionError("reducing_gap", "a number of at least 1", describe(gap))
     return number
+
+
+def as_focus(value: Any) -> tuple[float, float] | str:
+    """Read a centering: two numbers, a place by its name, or that the picture decides.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(value, str) and value not in PLACES:
+        try:
+            return as_one_of("centering", value, CENTERINGS)
+        except OptionError:
+            words = ", ".join((*PLACES, *CENTERINGS))
+            raise OptionError("centering", f"(x, y) or one of {words}", describe(value)) from None
+    return as_centering(value)
+
+
+_FRACTIONS = ("left_fraction", "top_fraction", "right_fraction", "bottom_fraction")
+
+
+def as_bounds(value: Any) -> Box | None:
+    """Read the edges of a crop as fractions of the picture, by their names or in their order.
+
+    Raises
+    ------
+    OptionError
+        Other names or another number of them; not from 0 to 1, or empty.
+    """
+    if value is None:
+        return None
+    expected = f"{', '.join(_FRACTIONS)}, from 0 to 1, left before right and top before bottom"
+    if isinstance(value, Mapping):
+        if value.keys() != set(_FRACTIONS):
+            raise OptionError("crop_bounds", expected, describe(value))
+        value = [value[name] for name in _FRACTIONS]
+    try:
+        edges = [as_share("crop_bounds", edge) for edge in as_sequence(value)]
+    except (TypeError, OptionError):
+        edges = []
+    if len(edges) != 4 or edges[0] >= edges[2] or edges[1] >= edges[3]:
+        raise OptionError("crop_bounds", expected, describe(value))
+    return Box(*edges)

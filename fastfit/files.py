@@ -1,6 +1,7 @@
 """One file or one buffer, end to end: read, decode, fit, encode, write."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +16,18 @@ from fastfit.codec import (
     encode,
     exif_for,
     heard,
+    kept_format,
     profile_space,
-    writes,
 )
 from fastfit.disk import read_regular, write_atomically
 from fastfit.errors import CodecError, OptionError, describe
+from fastfit.geometry import Plan
 from fastfit.loading import as_input, check_spec, fill_levels, fitted_from, named
 from fastfit.options import Input, Output
 from fastfit.spec import Fit
 from fastfit.types import Image, Size
-from fastfit.words import FORMATS
 
-__all__ = ["checked", "fit_bytes", "fit_file", "fitted_bytes"]
+__all__ = ["checked", "encoded", "fit_bytes", "fit_file", "fitted_bytes"]
 
 
 def fit_bytes(
@@ -121,7 +122,7 @@ def fit_file(
         if format_ is None:
             raise CodecError(str(target), f"an extension among {', '.join(EXTENSIONS)}", describe(target.suffix))
         output = replace(output, format=format_)
-    data, info = fitted_bytes(read_regular(source), spec, reading, output, name=str(source), listen=listen)
+    data, info, _ = fitted_bytes(read_regular(source), spec, reading, output, name=str(source), listen=listen)
     write_atomically(target, data)
     return info
 
@@ -145,23 +146,34 @@ def checked(spec: Fit, input: Input | None, output: Output | None) -> tuple[Inpu
 
 def fitted_bytes(
     data: bytes, spec: Fit, input: Input, output: Output, *, name: str, listen: bool
-) -> tuple[bytes, ImageInfo]:
-    """Fit one encoded image, and say what was decoded; see `fit_bytes`, which checks the options first.
+) -> tuple[bytes, ImageInfo, Plan]:
+    """Fit one encoded image, and say what was decoded and how it was fitted; see `fit_bytes`, which checks first.
 
     Raises
     ------
     FastfitError
     """
     with named(name):
-        fitted, info = fitted_from(data, spec, input, name=name, srgb=output.icc == "srgb", listen=listen)
-        fitted = fitted[..., 0] if fitted.ndim == 3 and fitted.shape[2] == 1 else fitted
-        format_ = _kept_format(info) if output.format == "keep" else output.format
-        if output.color == "rgb":
-            fitted = _in_colour(fitted)
-        if format_ == "jpeg" and fitted.ndim == 3 and fitted.shape[2] in (2, 4):
-            fitted = _flattened(fitted, spec)
+        fitted, info, planned = fitted_from(data, spec, input, name=name, srgb=output.icc == "srgb", listen=listen)
         with heard(listen):  # what an encoder has to say comes as an error
-            return _encoded(fitted, info, format_, output)
+            return *encoded(fitted, info, spec, output), planned
+
+
+def encoded(image: Image, info: ImageInfo, spec: Fit, output: Output) -> tuple[bytes, ImageInfo]:
+    """Encode a fitted image of the source that `info` tells of; return it with what to note.
+
+    Raises
+    ------
+    FastfitError
+    """
+    fitted = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    format_ = kept_format(info.format, output.formats) if output.format == "keep" else output.format
+    if output.color == "rgb":
+        fitted = _in_colour(fitted)
+    flat = format_ == "jpeg" or output.transparency == "flatten"
+    if flat and fitted.ndim == 3 and fitted.shape[2] in (2, 4):
+        fitted = _flattened(fitted, spec)
+    return _with_metadata(fitted, info, format_, output)
 
 
 def _flattened(image: Image, spec: Fit) -> Image:
@@ -170,17 +182,13 @@ def _flattened(image: Image, spec: Fit) -> Image:
     return flat[..., 0] if colours == 1 else flat
 
 
-def _kept_format(info: ImageInfo) -> str:
-    return info.format if info.format in FORMATS and writes(info.format) else "png"
-
-
 def _in_colour(image: Image) -> Image:
     if image.ndim == 2:
         return np.dstack([image] * 3)
     return np.dstack([*[image[..., 0]] * 3, image[..., 1]]) if image.shape[2] == 2 else image
 
 
-def _encoded(image: Image, info: ImageInfo, format: str, output: Output) -> tuple[bytes, ImageInfo]:
+def _with_metadata(image: Image, info: ImageInfo, format: str, output: Output) -> tuple[bytes, ImageInfo]:
     """Encode with what goes along from the source, and note what cannot."""
     notes = list(info.notes)
     profile, exif = None, None
@@ -192,18 +200,53 @@ def _encoded(image: Image, info: ImageInfo, format: str, output: Output) -> tupl
         exif = exif_for(info.exif, Size(image.shape[1], image.shape[0]))
         if exif is None or (format == "jpeg" and len(exif) > JPEG_EXIF):
             notes.append(f"its Exif is {'damaged' if exif is None else 'too long'} and is dropped")
-    data = encode(
-        image,
+    data, quality = _within_bytes(
+        output,
         format,
-        output.quality,
-        subsampling=output.subsampling,
-        progressive=output.progressive,
-        compression=output.compression,
-        lossless=output.lossless,
-        icc_profile=profile,
-        exif=exif,
+        lambda quality, compression: encode(
+            image,
+            format,
+            quality,
+            subsampling=output.subsampling,
+            progressive=output.progressive,
+            compression=compression,
+            lossless=output.lossless,
+            icc_profile=profile,
+            exif=exif,
+        ),
     )
+    if quality != output.quality:
+        notes.append(f"quality {quality}, for at most {output.max_bytes} bytes")
     return data, replace(info, notes=tuple(notes))
+
+
+def _within_bytes(output: Output, format: str, encoded: Callable[[int, int | None], bytes]) -> tuple[bytes, int]:
+    """Encode at the best quality whose result is not too long; return it with that quality."""
+    data, best = encoded(output.quality, output.compression), output.quality
+    most = output.max_bytes
+    if most is None or len(data) <= most:
+        return data, best
+    if format == "png":
+        return _short_enough(encoded(best, 9), most, "packed as small as PNG goes"), best
+    if format == "webp" and output.lossless:
+        return _short_enough(data, most, "without loss"), best
+    low, high = min(output.min_quality, output.quality), output.quality - 1
+    data, best = encoded(low, None), low
+    _short_enough(data, most, f"at quality {low}")
+    while low < high:  # a little less quality is hardly ever longer
+        middle = (low + high + 1) // 2
+        tried = encoded(middle, None)
+        if len(tried) <= most:
+            low, data, best = middle, tried, middle
+        else:
+            high = middle - 1
+    return data, best
+
+
+def _short_enough(data: bytes, most: int, how: str) -> bytes:
+    if len(data) > most:
+        raise OptionError("max_bytes", f"at least {len(data)}, the bytes of the result {how}", str(most))
+    return data
 
 
 def _profile_for(info: ImageInfo, image: Image, format: str) -> bytes | None:

@@ -4,12 +4,13 @@ import ctypes
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 
 from fastfit.errors import OptionError, describe
 from fastfit.placement import Placement
 from fastfit.types import Box, Size, SizeLike, as_box, as_number, as_sequence, as_size
-from fastfit.words import MODES, Mode
+from fastfit.words import MAX_CROP, MODES, PLACES, Mode
 
 __all__ = ["Plan", "plan"]
 
@@ -62,8 +63,9 @@ def plan(
     dst: SizeLike,
     mode: Mode = "cover",
     *,
-    centering: Sequence[float] = (0.5, 0.5),
+    centering: Sequence[float] | str = (0.5, 0.5),
     box: Sequence[float] | None = None,
+    max_crop: float = MAX_CROP,
 ) -> Plan:
     """Compute what is read from a source of one size and where it is written in a result of another.
 
@@ -75,13 +77,17 @@ def plan(
     ----------
     src, dst : Size, (int, int) or str
         Sizes of the source and of the result, ``(width, height)`` or ``"1280x720"``.
-    mode : {"cover", "pad", "stretch"}
+    mode : {"cover", "pad", "stretch", "auto"}
         ``cover`` fills the result and crops what is over; ``pad`` shows the whole picture and leaves
-        borders; ``stretch`` changes the aspect.
-    centering : (float, float)
-        Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1).
+        borders; ``stretch`` changes the aspect; ``auto`` is ``cover``, or, where that crops away more than
+        `max_crop`, ``pad``.
+    centering : (float, float) or str
+        Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1); or in words, as
+        ``"top"`` and ``"bottom-left"``.
     box : (float, float, float, float), optional
         Use only this part of the source: ``(left, top, right, bottom)`` in pixels.
+    max_crop : float
+        For ``auto``: the share of the picture, or of its box, from 0 to 1.
 
     Returns
     -------
@@ -106,16 +112,49 @@ def plan(
     """
     source, target = as_size(src, "src"), as_size(dst, "dst")
     part = Box(0.0, 0.0, float(source.width), float(source.height)) if box is None else as_box(box, source)
-    return _plan(source, target, as_mode(mode), as_centering(centering), part)
+    chosen = fitting_mode(as_mode(mode), part, target, as_share("max_crop", max_crop))
+    return _plan(source, target, chosen, as_centering(centering), part)
 
 
-def as_centering(value: Sequence[float]) -> tuple[float, float]:
-    """Read a centering: two numbers in [0, 1].
+def fitting_mode(mode: Mode, part: Box, dst: Size, max_crop: float) -> Mode:
+    """Return the mode that ``auto`` becomes for a part of a picture; others stay as they are.
+
+    Cover keeps ``min(a / b, b / a)`` of a picture of aspect a in a result of aspect b. That is compared with the
+    decimal that was written: of 4:3 just three quarters are kept in 16:9, and no rounding tips that over.
+    """
+    if mode != "auto":
+        return mode
+    ratio = Fraction(part.width) / Fraction(part.height) / Fraction(*dst)
+    return "pad" if 1 - min(ratio, 1 / ratio) > Fraction(repr(max_crop)) else "cover"
+
+
+def as_share(name: str, value: float) -> float:
+    """Read a share, from 0 to 1.
 
     Raises
     ------
     OptionError
     """
+    try:
+        share = as_number(value)
+    except (TypeError, ValueError, OverflowError):
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise OptionError(name, "a number from 0 to 1", describe(value))
+    return share
+
+
+def as_centering(value: Sequence[float] | str) -> tuple[float, float]:
+    """Read a centering: two numbers in [0, 1], or a place by its name.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(value, str):
+        if value not in PLACES:
+            raise OptionError("centering", f"(x, y) or one of {', '.join(PLACES)}", describe(value))
+        return PLACES[value]
     try:
         x, y = (as_number(part) for part in as_sequence(value))
     except (TypeError, ValueError, OverflowError):

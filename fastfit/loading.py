@@ -11,13 +11,14 @@ import numpy as np
 from fastfit.codec import ImageInfo, as_bytes, from_linear
 from fastfit.disk import read_regular
 from fastfit.errors import CodecError, FastfitError, OptionError, describe
+from fastfit.geometry import Plan
 from fastfit.options import Input
 from fastfit.resample import INTERPOLATIONS
 from fastfit.shrink import decode_for
 from fastfit.spec import Fit
 from fastfit.types import Image
 
-__all__ = ["as_input", "check_spec", "fill_levels", "fitted_from", "load", "named"]
+__all__ = ["as_input", "check_spec", "fill_levels", "fitted_from", "in_levels", "load", "named"]
 
 
 def load(
@@ -98,15 +99,15 @@ def fitted_from(
     srgb: bool,
     listen: bool,
     out: Image | None = None,
-) -> tuple[Image, ImageInfo]:
-    """Decode and fit, and say what was decoded; see `load`.
+) -> tuple[Image, ImageInfo, Plan]:
+    """Decode and fit, and say what was decoded, and by which plan, at full scale; see `load`.
 
     Raises
     ------
     FastfitError
         Also where `input` refuses damage, or more than one frame.
     """
-    image, info, planned = decode_for(data, spec, input, name=name, srgb=srgb, listen=listen)
+    image, info, planned, whole = decode_for(data, spec, input, name=name, srgb=srgb, listen=listen)
     if info.damage and input.on_damage == "error":
         raise CodecError(name, f"an undamaged {info.format} image", info.damage)
     if info.frames > 1 and input.frames == "error":
@@ -119,7 +120,8 @@ def fitted_from(
     if channels in (2, 4) and spec.resample in INTERPOLATIONS:
         image = _without_hidden(image, fill_levels(spec.fill, image.dtype, channels))
     draft = not input.exact and info.format == "jpeg" and not info.lossless
-    return _in_levels(spec, image.dtype, spec.channels or channels).apply(planned, image, out, draft=draft), info
+    levelled = in_levels(spec, image.dtype, spec.channels or channels)
+    return levelled.apply(planned, image, out, draft=draft), info, whole
 
 
 @contextmanager
@@ -156,9 +158,14 @@ def as_input(input: Input | None) -> Input:
     return input or Input()
 
 
-def _in_levels(spec: Fit, dtype: np.dtype[np.generic], channels: int) -> Fit:
-    """Return a spec in 8-bit levels as one in the image's own."""
-    fill = fill_levels(spec.fill, dtype, channels)
+def in_levels(spec: Fit, dtype: np.dtype[np.generic], channels: int) -> Fit:
+    """Return a spec in 8-bit levels as one in the image's own.
+
+    Raises
+    ------
+    OptionError
+    """
+    fill = spec.fill if isinstance(spec.fill, str) else fill_levels(spec.fill, dtype, channels)
     if dtype == np.uint16 and spec.dtype is not None:
         return replace(spec, fill=fill, scale=(1 if spec.scale is None else spec.scale) / 257)
     return spec if fill == spec.fill else replace(spec, fill=fill)
@@ -170,13 +177,17 @@ def _without_hidden(image: Image, fill: Sequence[float]) -> Image:
     return np.where(hidden, np.array([*fill[:-1], 0], image.dtype), image)
 
 
-def fill_levels(fill: float | Sequence[float], dtype: np.dtype[np.generic], channels: int) -> tuple[float, ...]:
-    """Turn a fill in 8-bit levels into one value for each channel of an image.
+def fill_levels(
+    fill: float | Sequence[float] | str, dtype: np.dtype[np.generic], channels: int
+) -> tuple[float, ...]:
+    """Turn a fill in 8-bit levels into one value for each channel of an image: black for what has none, as `blur`.
 
     Raises
     ------
     OptionError
     """
+    if isinstance(fill, str):
+        fill = 0
     levels = [float(level) for level in np.atleast_1d(np.asarray(fill, np.float64))]
     if len(levels) == 1:
         levels *= channels

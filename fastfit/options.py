@@ -1,12 +1,33 @@
 """How files are read and results written: every option of either in one immutable value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fastfit.codec import as_compression, as_limit, as_quality, as_subsampling, check_format, check_littlecms
+from fastfit.codec import (
+    as_compression,
+    as_limit,
+    as_quality,
+    as_subsampling,
+    check_format,
+    check_littlecms,
+    writes,
+)
 from fastfit.errors import OptionError, describe
-from fastfit.types import as_flag
-from fastfit.words import COLORS, FORMATS, FRAMES, ICCS, MAX_PIXELS, MAX_SCANS, METADATA, ON_DAMAGE, QUALITY
+from fastfit.presets import Preset
+from fastfit.types import as_flag, as_sequence, as_whole
+from fastfit.words import (
+    COLORS,
+    FORMATS,
+    FRAMES,
+    ICCS,
+    MAX_PIXELS,
+    MAX_SCANS,
+    METADATA,
+    MIN_QUALITY,
+    ON_DAMAGE,
+    QUALITY,
+    TRANSPARENCIES,
+)
 
 __all__ = ["Input", "Output"]
 
@@ -79,6 +100,16 @@ class Output:
     metadata : {"drop", "keep"}
         Drop it all, or carry the Exif block of a JPEG, PNG, WebP, AVIF or HEIC, its orientation reset, its sizes
         mended and its thumbnail blanked.
+    transparency : {"keep", "flatten"}
+        Leave alpha where the format has it, or lay every image over the fill of its `Fit`.
+    max_bytes : int, optional
+        Of a result: `quality` is lowered as far as need be, and PNGs are packed as small as they go; what is then
+        still larger is an error. Results that are small enough do not change.
+    min_quality : int
+        Below which `max_bytes` does not lower the quality, 1 to 100.
+    formats : sequence of str, optional
+        Those that ``keep`` keeps; others become the first. By default all that are written stay, and others become
+        PNG.
 
     Raises
     ------
@@ -97,6 +128,10 @@ class Output:
     icc: str = "keep"
     color: str = "keep"
     metadata: str = "drop"
+    transparency: str = "keep"
+    max_bytes: int | None = None
+    min_quality: int = MIN_QUALITY
+    formats: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -108,12 +143,56 @@ class Output:
             check_littlecms("icc")
         _check("color", self.color, COLORS)
         _check("metadata", self.metadata, METADATA)
+        _check("transparency", self.transparency, TRANSPARENCIES)
         set_ = object.__setattr__
+        if self.formats is not None:
+            set_(self, "formats", _as_formats(self.formats))
+            if self.format not in ("keep", *(self.formats or ())):
+                raise OptionError("format", f"keep or one of {', '.join(self.formats or ())}", self.format)
+        if self.max_bytes is not None:
+            set_(self, "max_bytes", as_whole("max_bytes", self.max_bytes, 1 << 62))
+        set_(self, "min_quality", as_quality(self.min_quality, "min_quality"))
         set_(self, "quality", as_quality(self.quality))
         set_(self, "progressive", as_flag("progressive", self.progressive))
         set_(self, "lossless", as_flag("lossless", self.lossless))
         set_(self, "subsampling", as_subsampling(self.subsampling))
         set_(self, "compression", as_compression(self.compression))
+
+    def accepted_by(self, preset: Preset) -> "Output":
+        """Return what a service takes: its formats, its limit of bytes, and transparency only if it may have any.
+
+        Raises
+        ------
+        OptionError
+            It does not take `format`.
+
+        Examples
+        --------
+        >>> from fastfit import read_presets
+        >>> Output(max_bytes=4_000_000).accepted_by(read_presets()["kling"]).formats
+        ('jpeg', 'png')
+        """
+        if self.format not in ("keep", *preset.formats):
+            raise OptionError("format", f"{' or '.join(preset.formats)} for {preset.name}", self.format)
+        limits = [limit for limit in (self.max_bytes, preset.max_bytes) if limit is not None]
+        return replace(
+            self,
+            formats=preset.formats,
+            max_bytes=min(limits, default=None),
+            transparency=self.transparency if preset.alpha else "flatten",
+        )
+
+
+def _as_formats(values: Any) -> tuple[str, ...]:
+    try:
+        formats = tuple(as_sequence(values))
+    except TypeError:
+        formats = ()
+    if not formats:
+        raise OptionError("formats", f"some of {', '.join(FORMATS)}", describe(values))
+    for each in formats:
+        _check("formats", each, FORMATS)
+    return tuple(filter(writes, formats))
 
 
 def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:

@@ -48,7 +48,7 @@ def decode_for(
     name: str,
     srgb: bool = False,
     listen: bool = False,
-) -> tuple[Image, ImageInfo, Plan]:
+) -> tuple[Image, ImageInfo, Plan, Plan]:
     """Decode an image no larger than a fit needs it.
 
     Parameters
@@ -73,6 +73,8 @@ def decode_for(
         Of the file, at full scale.
     planned : Plan
         What `spec` does, in pixels of `image`.
+    whole : Plan
+        The same at full scale.
 
     Raises
     ------
@@ -90,13 +92,14 @@ def decode_for(
     )
     shrink = 1 if source.exact else _shrink_for(as_bytes(data, name), spec, source.max_pixels)
     image, info = read(shrink=shrink)
-    planned = spec.plan(info.size or _size(image))
+    planned = spec.outline(info.size or _size(image))
     if _size(image) == planned.src:
         shrink = 1
     if shrink == 2 and _too_rough(image, _ratio(planned) / 2, spec.resample):
         shrink = 1
         image, info = read()
-    return image, info, planned if shrink == 1 else shrunk_plan(planned, info, _size(image), shrink)
+    planned = spec.plan(planned.src, image)
+    return image, info, planned if shrink == 1 else shrunk_plan(planned, info, _size(image), shrink), planned
 
 
 def _shrink_for(data: bytes, spec: Fit, max_pixels: int | None) -> int:
@@ -108,7 +111,7 @@ def _shrink_for(data: bytes, spec: Fit, max_pixels: int | None) -> int:
         return 1
     if info.channels == 4:  # inks are averaged, not the colours that they make together (32 dB)
         return 1
-    ratio = _ratio(spec.plan(info.size))
+    ratio = _ratio(spec.outline(info.size))
     shrink = next((by for by in (8, 4, 2) if ratio >= by * (_LEAST_RATIO if by == 2 else _SAFE_RATIO)), 1)
     pixels = info.size.width * info.size.height
     if shrink == 2 and (max_pixels is None or pixels <= max_pixels):

@@ -2,15 +2,16 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fastfit.errors import OptionError, SizeError, describe
-from fastfit.types import MOST_PIXELS, Size, SizeLike, as_integer, as_number, as_sequence, as_size
+from fastfit.presets import Preset, as_preset
+from fastfit.types import MOST_PIXELS, Size, SizeLike, as_aspect, as_sequence, as_size, as_whole, is_size
 
-__all__ = ["Rule", "as_rule", "buckets"]
+__all__ = ["Limits", "Rule", "as_rule", "buckets"]
 
 _MOST_AREA = MOST_PIXELS * MOST_PIXELS
 
@@ -47,14 +48,9 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
     >>> [str(size) for size in buckets(512 * 512, 128)]
     ['384x640', '512x512', '640x384']
     """
-    most = _as_whole("area", area, _MOST_AREA)
-    step = _as_whole("multiple_of", multiple_of, MOST_PIXELS)
-    try:
-        widest = as_number(max_aspect)
-    except (TypeError, ValueError, OverflowError):
-        widest = 0.0
-    if not 1 <= widest < math.inf:
-        raise OptionError("max_aspect", "a finite number of at least 1", describe(max_aspect))
+    most = as_whole("area", area, _MOST_AREA)
+    step = as_whole("multiple_of", multiple_of, MOST_PIXELS)
+    widest = as_aspect("max_aspect", max_aspect)
     square = math.isqrt(most) // step * step
     if not square:
         raise OptionError("area", f"at least {step * step}, one {step}x{step}", describe(area))
@@ -67,6 +63,14 @@ def buckets(area: int = 1024 * 1024, multiple_of: int = 64, max_aspect: float = 
     return sorted(found, key=lambda size: Fraction(*size))
 
 
+class Limits(NamedTuple):
+    """What the sides of a result have to keep to."""
+
+    min_side: int | None = None
+    max_side: int | None = None
+    max_aspect: float | None = None
+
+
 class Rule(NamedTuple):
     """How the size of a result follows from that of its source; made by `as_rule`."""
 
@@ -76,6 +80,7 @@ class Rule(NamedTuple):
     longest: int | None
     shortest: int | None
     multiple_of: int | None
+    limits: Limits | None
 
     def size_for(self, width: float, height: float) -> Size:
         """Return the size of the result for a source, or the box of one, of these sides.
@@ -91,34 +96,66 @@ class Rule(NamedTuple):
 
 
 def as_rule(
-    size: SizeLike | None,
+    size: SizeLike | Preset | None,
     sizes: Sequence[SizeLike] | None,
     area: int | None,
     longest: int | None,
     shortest: int | None,
     multiple_of: int | None,
+    limits: Mapping[str, float] | Sequence[float | None] | None = None,
 ) -> Rule:
-    """Read a rule: of size, sizes, area, and longest or shortest or both, exactly one.
+    """Read a rule: of size, sizes, area, limits, and longest or shortest or both, exactly one.
 
     Raises
     ------
     SizeError, OptionError
     """
-    given = {"size": size, "sizes": sizes, "area": area, "longest": longest, "shortest": shortest}
+    given = {"size": size, "sizes": sizes, "area": area, "limits": limits}
+    given |= {"longest": longest, "shortest": shortest}
     names = [name for name, value in given.items() if value is not None]
     if len(names) != 1 and names != ["longest", "shortest"]:
-        expected = "one of size, sizes, area, and longest or shortest or both"
+        expected = "one of size, sizes, area, limits, and longest or shortest or both"
         raise OptionError("size", expected, " and ".join(names) or "none of them")
     if isinstance(size, str) and size.strip().startswith("auto:"):
-        return as_rule(None, _automatic(size.strip()), area, longest, shortest, multiple_of)
+        return as_rule(None, _automatic(size.strip()), None, None, None, multiple_of, None)
+    if isinstance(size, Preset) or (isinstance(size, str) and not is_size(size)):
+        return _of_preset(as_preset(size), multiple_of)
     return Rule(
         None if size is None else as_size(size),
         None if sizes is None else _as_sizes(sizes),
-        None if area is None else _as_whole("area", area, _MOST_AREA),
-        None if longest is None else _as_whole("longest", longest, MOST_PIXELS),
-        None if shortest is None else _as_whole("shortest", shortest, MOST_PIXELS),
-        None if multiple_of is None else _as_whole("multiple_of", multiple_of, MOST_PIXELS),
+        None if area is None else as_whole("area", area, _MOST_AREA),
+        None if longest is None else as_whole("longest", longest, MOST_PIXELS),
+        None if shortest is None else as_whole("shortest", shortest, MOST_PIXELS),
+        None if multiple_of is None else as_whole("multiple_of", multiple_of, MOST_PIXELS),
+        None if limits is None else _as_limits(limits),
     )
+
+
+def _of_preset(preset: Preset, multiple_of: int | None) -> Rule:
+    """Return the rule of a preset."""
+    if multiple_of is not None:
+        raise OptionError("multiple_of", f"None with the preset {preset.name}", describe(multiple_of))
+    options = {**dict.fromkeys(Rule._fields), **preset.options}
+    return Rule(**{**options, "limits": _as_limits(options["limits"]) if options["limits"] else None})
+
+
+def _as_limits(values: Mapping[str, float] | Sequence[float | None]) -> Limits:
+    names = Limits._fields
+    if not isinstance(values, Mapping):
+        try:
+            values = dict(zip(names, as_sequence(values), strict=True))
+        except (TypeError, ValueError):
+            raise OptionError("limits", f"a mapping of {', '.join(names)}", describe(values)) from None
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given or not given.keys() <= set(names):
+        raise OptionError("limits", f"a mapping of some of {', '.join(names)}", describe(values))
+    read: dict[str, Any] = {
+        name: as_aspect(name, value) if name == "max_aspect" else as_whole(name, value, MOST_PIXELS)
+        for name, value in given.items()
+    }
+    if read.get("min_side", 1) > read.get("max_side", MOST_PIXELS):
+        raise OptionError("min_side", f"at most max_side, {read['max_side']}", str(read["min_side"]))
+    return Limits(**read)
 
 
 def _automatic(text: str) -> list[Size]:
@@ -142,16 +179,6 @@ def _as_sizes(values: Sequence[SizeLike]) -> tuple[Size, ...]:
     return found
 
 
-def _as_whole(name: str, value: Any, most: int) -> int:
-    try:
-        number = as_integer(value)
-    except TypeError:
-        number = 0
-    if not 1 <= number <= most:
-        raise OptionError(name, f"an integer from 1 to {most}", describe(value))
-    return number
-
-
 @lru_cache(maxsize=4096)
 def _size_for(rule: Rule, width: float, height: float) -> Size:
     w, h, step = Fraction(width), Fraction(height), rule.multiple_of or 1
@@ -160,6 +187,8 @@ def _size_for(rule: Rule, width: float, height: float) -> Size:
         found = _nearest(snapped, w / h)
     elif rule.size is not None:
         found = Size(*(_snap(Fraction(side), step) for side in rule.size))
+    elif rule.limits is not None:
+        found = _within(rule.limits, w, h, step)
     elif rule.area is not None:
         found = Size(_snap_root(Fraction(rule.area) * w / h, step), _snap_root(Fraction(rule.area) * h / w, step))
     else:
@@ -172,6 +201,22 @@ def _size_for(rule: Rule, width: float, height: float) -> Size:
     if max(found) > MOST_PIXELS:
         raise SizeError("size", f"sides up to {MOST_PIXELS}", f"{found} for a source of {width:g}x{height:g}")
     return found
+
+
+def _within(limits: Limits, w: Fraction, h: Fraction, step: int) -> Size:
+    """Return the size nearest to a source's within limits: cropped to the aspect, then enlarged or shrunk."""
+    least = -(-(limits.min_side or 1) // step) * step
+    most = (limits.max_side or MOST_PIXELS) // step * step
+    if least > most:
+        raise SizeError("size", f"a multiple of {step} among the sides allowed", f"{limits.min_side} to {most}")
+    widest = Fraction(repr(limits.max_aspect)) if limits.max_aspect else Fraction(MOST_PIXELS)
+    short = min(w, h)
+    long = min(max(w, h), short * widest)
+    scale = max(Fraction(1), least / short)
+    scale = min(scale, max(most / long, least / short))
+    side = min(max(_snap(short * scale, step), least), most)
+    other = min(max(_snap(long * scale, step), side), most, int(side * widest) // step * step)
+    return Size(other, side) if w >= h else Size(side, other)
 
 
 def _nearest(sizes: tuple[Size, ...], aspect: Fraction) -> Size:

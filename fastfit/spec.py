@@ -10,9 +10,11 @@ import numpy.typing as npt
 from fastfit.apply import Look, apply_plan, form
 from fastfit.arrays import Fill, as_array, as_image
 from fastfit.checks import (
+    as_bounds,
     as_channels,
     as_dtype,
     as_fill,
+    as_focus,
     as_gap,
     as_levels,
     as_one_number,
@@ -21,22 +23,29 @@ from fastfit.checks import (
 )
 from fastfit.conversion import Conversion
 from fastfit.errors import OptionError, describe
-from fastfit.geometry import Plan, as_centering, as_mode, plan
+from fastfit.focus import focus
+from fastfit.geometry import Plan, as_mode, as_share, plan
+from fastfit.presets import Preset
 from fastfit.resample import INTERPOLATIONS
 from fastfit.sizes import Rule, as_rule
-from fastfit.types import Box, Image, Size, SizeLike, as_box, as_flag, as_size
-from fastfit.words import LAYOUTS, RESAMPLES, Layout, Mode, Resample
+from fastfit.types import Box, Image, Size, SizeLike, as_box, as_flag, as_sequence, as_size
+from fastfit.words import CENTERINGS, LAYOUTS, MAX_CROP, RESAMPLES, Layout, Mode, Resample
 
 __all__ = ["Fit", "Options"]
+
+_NOTHING = 1e-3
+"""Pixels of a source that a crop may lack by rounding alone."""
 
 
 class Options(TypedDict, total=False):
     """The options that `Fit` takes besides size and mode, and `fit`, `cover`, `pad` and `stretch` with it."""
 
     resample: Resample
-    centering: Sequence[float]
+    centering: Sequence[float] | str
     fill: Fill
     box: Sequence[float] | None
+    crop_bounds: Mapping[str, float] | Sequence[float] | None
+    max_crop: float
     reducing_gap: float | None
     alpha: bool
     sizes: Sequence[SizeLike] | None
@@ -44,6 +53,7 @@ class Options(TypedDict, total=False):
     longest: int | None
     shortest: int | None
     multiple_of: int | None
+    limits: Mapping[str, float] | Sequence[float | None] | None
     channels: int | None
     layout: Layout
     dtype: npt.DTypeLike | None
@@ -58,26 +68,37 @@ class Fit:
 
     Parameters
     ----------
-    size : Size, (int, int) or str, optional
+    size : Size, (int, int), str or Preset, optional
         Size of the result, ``(width, height)`` or ``"1280x720"``; or ``"auto:1024x1024/64"``, short for
-        ``sizes=buckets(1024 * 1024, 64)``. Left out where the size follows from the source's: by `sizes`, `area`,
-        `longest` or `shortest`.
-    mode : {"cover", "pad", "stretch"}
+        ``sizes=buckets(1024 * 1024, 64)``; or a preset, ``"sora-2"`` for its size of the nearest aspect,
+        ``"sora-2:1280x720"`` for that one, see `read_presets`. Left out where the size follows from the source's:
+        by `sizes`, `area`, `limits`, `longest` or `shortest`.
+    mode : {"cover", "pad", "stretch", "auto"}
         ``cover`` fills the result and crops what is over; ``pad`` shows the whole picture on `fill`;
-        ``stretch`` changes the aspect.
+        ``stretch`` changes the aspect; ``auto`` is ``cover``, unless that crops away more than `max_crop`: then
+        ``pad``.
     resample : str
         Convolutions, with the pixels of Pillow 13, in 8 bits to the last bit: ``lanczos``, ``bicubic``,
         ``hamming``, ``bilinear``, ``box``. OpenCV's interpolations, bit for bit: ``lanczos4``, ``cubic``,
         ``linear``, ``area``, ``nearest``; they read the crop rounded to whole pixels, do not widen when
         shrinking (except ``area``), and treat alpha like a colour. OpenCV's ``nearest`` takes the pixel under the
         corner of each of its own: pictures are up to half a pixel of the result from where a plan has them.
-    centering : (float, float)
-        Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1).
-    fill : float or sequence of float
+    centering : (float, float) or str
+        Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1); or a place by its
+        name, ``"top"``, ``"bottom-left"``, ``"center"``. Or the picture decides: ``"attention"`` crops to what
+        draws the eye, ``"entropy"`` to where most is to be seen; then the picture of `pad` is in the middle.
+    fill : float, sequence of float, or str
         What `pad` leaves around the picture: one value, or one for each channel of the result, in the image's own
-        range, before `scale`. Also what shows through where `channels` drops alpha.
+        range, before `scale`; ``"#rrggbb"`` is the same in levels of 8 bits. Or what is made of the picture:
+        ``"edge"`` repeats its last pixels, ``"reflect"`` mirrors it, ``"blur"`` is itself, enlarged to fill
+        everything and blurred. Also what shows through where `channels` drops alpha: a colour, or black.
     box : (float, float, float, float), optional
         Use only this part of the source: ``(left, top, right, bottom)`` in its pixels.
+    crop_bounds : mapping or (float, float, float, float), optional
+        The same in fractions of the source: ``left_fraction``, ``top_fraction``, ``right_fraction`` and
+        ``bottom_fraction``, or the four in this order, from 0 to 1.
+    max_crop : float
+        The share of the picture, or of the part that is used, that ``auto`` crops away at most, from 0 to 1.
     reducing_gap : float, optional
         At least 1. For large reductions with a convolution: shrink by whole numbers first, leaving at least
         so many times the final size. 2 is fast, 3 is next to indistinguishable. As in Pillow.
@@ -93,6 +114,9 @@ class Fit:
         `longest`. With `multiple_of` sides may be up to half a multiple longer.
     multiple_of : int, optional
         Snap both sides of whatever size to the nearest multiple, never 0; halfway to the larger.
+    limits : mapping, optional
+        Keep the source's size, as far as these let it: ``min_side`` and ``max_side``, in pixels, and
+        ``max_aspect``, the longer side divided by the shorter one.
     channels : {1, 3, 4}, optional
         Make every image grey, RGB or RGBA; alpha that is dropped is laid over `fill`. By default they stay as they
         are.
@@ -125,12 +149,14 @@ class Fit:
     (3, 224, 224)
     """
 
-    size: SizeLike | None = None
+    size: SizeLike | Preset | None = None
     mode: Mode = "cover"
     resample: Resample = "lanczos"
-    centering: Sequence[float] = (0.5, 0.5)
+    centering: Sequence[float] | str = (0.5, 0.5)
     fill: Fill = 0
     box: Sequence[float] | None = None
+    crop_bounds: Mapping[str, float] | Sequence[float] | None = None
+    max_crop: float = MAX_CROP
     reducing_gap: float | None = None
     alpha: bool = True
     sizes: Sequence[SizeLike] | None = None
@@ -138,6 +164,7 @@ class Fit:
     longest: int | None = None
     shortest: int | None = None
     multiple_of: int | None = None
+    limits: Mapping[str, float] | Sequence[float | None] | None = None
     channels: int | None = None
     layout: Layout = "HWC"
     dtype: npt.DTypeLike | None = None
@@ -149,14 +176,18 @@ class Fit:
 
     def __post_init__(self) -> None:
         """Check every option and store it in one form, so that equal specs compare equal."""
-        rule = as_rule(self.size, self.sizes, self.area, self.longest, self.shortest, self.multiple_of)
+        rule = as_rule(
+            self.size, self.sizes, self.area, self.longest, self.shortest, self.multiple_of, self.limits
+        )
         checked: dict[str, Any] = {
             **rule._asdict(),
             "mode": as_mode(self.mode),
             "resample": as_one_of("resample", self.resample, RESAMPLES),
-            "centering": as_centering(self.centering),
+            "centering": as_focus(self.centering),
             "fill": as_fill(self.fill),
             "box": as_part(self.box),
+            "crop_bounds": as_bounds(self.crop_bounds),
+            "max_crop": as_share("max_crop", self.max_crop),
             "reducing_gap": as_gap(self.reducing_gap),
             "alpha": as_flag("alpha", self.alpha),
             "channels": as_channels(self.channels),
@@ -166,6 +197,8 @@ class Fit:
             "std": as_levels("std", self.std, self.channels),
             "dtype": as_dtype(self.dtype),
         }
+        if self.box is not None and self.crop_bounds is not None:
+            raise OptionError("crop_bounds", "box or crop_bounds", "both")
         converts = any(checked[name] is not None for name in ("scale", "mean", "std"))
         checked["dtype"] = checked["dtype"] or ("float32" if converts else None)
         if checked["reducing_gap"] is not None and self.resample in INTERPOLATIONS:
@@ -206,19 +239,59 @@ class Fit:
                 raise OptionError("options", f"names among {', '.join(names)}", describe(name))
         return cls(**options)
 
-    def plan(self, src: SizeLike) -> Plan:
+    def plan(self, src: SizeLike, image: Any = None) -> Plan:
         """Return what is read and written for a source of size `src`, as `__call__` applies it.
+
+        Parameters
+        ----------
+        src : Size, (int, int) or str
+        image : ndarray, PIL image or tensor, optional
+            The picture, at any scale. Needed where the picture decides on `centering`.
 
         Raises
         ------
         SizeError, OptionError
-            `src` is no size, or `box` is not within it.
+            `src` is no size, or `box` is not within it; there is no `image`, and it is needed.
         """
         source = as_size(src, "src")
-        part = Box(0, 0, *source) if self.box is None else as_box(self.box, source)
+        if self.centering not in CENTERINGS:
+            return self._planned(source, self.centering)
+        if image is None:
+            raise OptionError("centering", "an image to look at, as in plan(src, image)", describe(self.centering))
+        return self._planned(source, self._seen(self.outline(source), as_image(as_array(image))))
+
+    def outline(self, src: SizeLike) -> Plan:
+        """Return a plan as far as it can be told without a picture.
+
+        As `plan`, but where the picture decides on `centering` the crop is in the middle. Sizes and shares hold.
+
+        Raises
+        ------
+        SizeError, OptionError
+        """
+        return self._planned(as_size(src, "src"), (0.5, 0.5) if self.centering in CENTERINGS else self.centering)
+
+    def _planned(self, source: Size, centering: Sequence[float] | str) -> Plan:
+        part = self._part(source)
         size = self._rule.size_for(part.width, part.height)
-        planned = plan(source, size, self.mode, centering=self.centering, box=self.box)
+        planned = plan(source, size, self.mode, centering=centering, box=part, max_crop=self.max_crop)
         return planned.snapped() if self.resample in INTERPOLATIONS else planned.in_floats()
+
+    def _part(self, source: Size) -> Box:
+        """Return what of a source is used, in its pixels."""
+        if self.crop_bounds is not None:
+            left, top, right, bottom = as_sequence(self.crop_bounds)
+            return Box(left * source.width, top * source.height, right * source.width, bottom * source.height)
+        return Box(0, 0, *source) if self.box is None else as_box(self.box, source)
+
+    def _seen(self, outline: Plan, image: Image) -> tuple[float, float]:
+        """Return the centering that the picture decides on, looked at at whatever scale it comes."""
+        part, crop = self._part(outline.src), outline.crop
+        if max(part.width - crop.width, part.height - crop.height) < _NOTHING:
+            return 0.5, 0.5
+        across, down = image.shape[1] / outline.src.width, image.shape[0] / outline.src.height
+        scaled = Box(part.left * across, part.top * down, part.right * across, part.bottom * down)
+        return focus(image, scaled, (crop.width * across, crop.height * down), str(self.centering))
 
     def form(self, image: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Return the shape and dtype of the result for an image, as `out` must have them.
@@ -229,7 +302,7 @@ class Fit:
             As for `__call__`.
         """
         array = as_array(image)
-        return form(self._look, self.plan(_size(array)).dst, array)
+        return form(self._look, self.outline(_size(array)).dst, array)
 
     def __call__(self, image: Any, out: Image | None = None) -> Image:
         """Fit one image.
@@ -262,7 +335,7 @@ class Fit:
         A NaN or infinity in a float image reaches all pixels whose block of output lines (8 at most) reads it.
         """
         array = as_array(image)
-        return self.apply(self.plan(_size(array)), array, out)
+        return self.apply(self.plan(_size(array), array), array, out)
 
     def apply(self, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.

@@ -1,5 +1,6 @@
 """The types that the rest of the package is written in: sizes, boxes, array aliases; and how they are read."""
 
+import math
 import operator
 import re
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ MOST_PIXELS = 1 << 24
 """The longest side: up to here a C float, in which Pillow takes the edges of boxes, holds every integer."""
 Image: TypeAlias = npt.NDArray[Any]
 """``(H, W)`` or ``(H, W, C)``, C from 1 to 4; ``uint8``, ``uint16`` or ``float32``."""
+
+
+_SIZE = re.compile(r"\s*([0-9]{1,9})\s*[xX×]\s*([0-9]{1,9})\s*")
 
 
 class Size(NamedTuple):
@@ -71,7 +75,7 @@ def as_size(value: SizeLike, name: str = "size") -> Size:
     """
     expected = f'two integers (width, height) from 1 to {MOST_PIXELS} or "WIDTHxHEIGHT"'
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*([0-9]{1,9})\s*[xX×]\s*([0-9]{1,9})\s*", value)
+        match = _SIZE.fullmatch(value)
         sides: Sequence[Any] = match.groups() if match else ()
         numbers = [int(side) for side in sides]
     else:
@@ -82,6 +86,11 @@ def as_size(value: SizeLike, name: str = "size") -> Size:
     if len(numbers) != 2 or min(numbers) < 1 or max(numbers) > MOST_PIXELS:
         raise SizeError(name, expected, describe(value))
     return Size(*numbers)
+
+
+def is_size(text: str) -> bool:
+    """Tell whether a text is meant as a size, ``1280x720``, and not as a name of one."""
+    return _SIZE.fullmatch(text) is not None
 
 
 def as_box(value: Sequence[float], size: Size, name: str = "box") -> Box:
@@ -113,6 +122,38 @@ def as_integer(value: Any) -> int:
     if isinstance(value, (bool, np.bool_)):
         raise TypeError
     return operator.index(value)
+
+
+def as_whole(name: str, value: Any, most: int) -> int:
+    """Read an integer from 1 to `most`.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        number = as_integer(value)
+    except TypeError:
+        number = 0
+    if not 1 <= number <= most:
+        raise OptionError(name, f"an integer from 1 to {most}", describe(value))
+    return number
+
+
+def as_aspect(name: str, value: Any) -> float:
+    """Read how many times longer one side is than the other: a finite number of at least 1.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        aspect = as_number(value)
+    except (TypeError, ValueError, OverflowError):
+        aspect = 0.0
+    if not 1 <= aspect < math.inf:
+        raise OptionError(name, "a finite number of at least 1", describe(value))
+    return aspect
 
 
 def as_number(value: Any) -> float:

@@ -4,26 +4,32 @@ from typing import Literal, TypeAlias, get_args
 
 __all__ = [
     "BACKENDS",
+    "CENTERINGS",
     "COLLISIONS",
     "COLORS",
+    "FILLS",
     "FORMATS",
     "FRAMES",
     "ICCS",
     "LAYOUTS",
+    "MAX_CROP",
     "MAX_PIXELS",
     "MAX_SCANS",
     "METADATA",
+    "MIN_QUALITY",
     "MODES",
     "ON_DAMAGE",
+    "PLACES",
     "QUALITY",
     "RESAMPLES",
     "SUBSAMPLINGS",
+    "TRANSPARENCIES",
     "Layout",
     "Mode",
     "Resample",
 ]
 
-Mode: TypeAlias = Literal["cover", "pad", "stretch"]
+Mode: TypeAlias = Literal["cover", "pad", "stretch", "auto"]
 Resample: TypeAlias = Literal[
     "lanczos", "bicubic", "hamming", "bilinear", "box", "lanczos4", "cubic", "linear", "area", "nearest"
 ]
@@ -32,6 +38,20 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 RESAMPLES: tuple[Resample, ...] = get_args(Resample)
 """Five convolutions, as Pillow's; five of OpenCV's interpolations."""
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+MAX_CROP = 0.25
+"""The share of a picture that ``auto`` crops away at most: 16:9 of 4:3 just so."""
+
+_ACROSS, _DOWN = {"left": 0.0, "": 0.5, "right": 1.0}, {"top": 0.0, "": 0.5, "bottom": 1.0}
+PLACES = {
+    "-".join(filter(None, (down, across))) or "center": (x, y)
+    for down, y in _DOWN.items()
+    for across, x in _ACROSS.items()
+}
+"""Where the crop, or the picture, lies: ``top``, ``bottom-left``, ``center`` …, and that in numbers."""
+CENTERINGS = ("attention", "entropy")
+"""Where the picture decides on that."""
+FILLS = ("edge", "reflect", "blur")
+"""What borders are made of besides a colour: the picture's last pixels, its mirror image, or itself, blurred."""
 
 ON_DAMAGE = ("error", "warn")
 FRAMES = ("first", "error")
@@ -44,10 +64,13 @@ in about a nanosecond for a pixel: 4000 in half a megabyte take a minute. libjpe
 FORMATS = ("jpeg", "png", "webp", "avif")
 """What is written, where this OpenCV does."""
 QUALITY = 95
+MIN_QUALITY = 50
+"""Below which a limit of bytes does not lower the quality."""
 SUBSAMPLINGS = ("420", "422", "444")
 ICCS = ("keep", "srgb", "strip")
 COLORS = ("keep", "rgb")
 METADATA = ("drop", "keep")
+TRANSPARENCIES = ("keep", "flatten")
 
 COLLISIONS = ("refuse", "number")
 """What follows where two results would have one name."""

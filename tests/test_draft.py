@@ -162,8 +162,8 @@ def test_lossless_jpegs_are_told_apart(marker):
 
 def test_lossless_jpegs_are_never_drafts(drafts, monkeypatch):
     def lossless(*args, **options):
-        image, info, planned = decode_for(*args, **options)
-        return image, replace(info, lossless=True), planned
+        image, info, *plans = decode_for(*args, **options)
+        return image, replace(info, lossless=True), *plans
 
     decode_for = loading.decode_for
     monkeypatch.setattr(loading, "decode_for", lossless)

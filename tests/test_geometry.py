@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from fastfit import Box, OptionError, Plan, Size, SizeError, plan
-from fastfit.words import MODES
+from fastfit.words import MODES, PLACES
 
 SIZES = [
     (1, 1),
@@ -284,8 +284,8 @@ def test_snapped_stays_within_the_source_and_shows_some_of_the_crop(src, dst, ce
             SizeError,
             "dst: expected two integers (width, height) from 1 to 16777216 or \"WIDTHxHEIGHT\", got '4'",
         ),
-        ({"mode": "fit"}, OptionError, "mode: expected one of cover, pad, stretch, got 'fit'"),
-        ({"mode": None}, OptionError, "mode: expected one of cover, pad, stretch, got None"),
+        ({"mode": "fit"}, OptionError, "mode: expected one of cover, pad, stretch, auto, got 'fit'"),
+        ({"mode": None}, OptionError, "mode: expected one of cover, pad, stretch, auto, got None"),
         ({"centering": 0.5}, OptionError, "centering: expected two numbers (x, y) in [0, 1], got 0.5"),
         ({"centering": (0, 1.1)}, OptionError, "centering: expected two numbers (x, y) in [0, 1], got (0, 1.1)"),
         ({"centering": (-0.1, 1)}, OptionError, "centering: expected two numbers (x, y) in [0, 1], got (-0.1, 1)"),
@@ -295,7 +295,11 @@ def test_snapped_stays_within_the_source_and_shows_some_of_the_crop(src, dst, ce
             OptionError,
             "centering: expected two numbers (x, y) in [0, 1], got (nan, 0)",
         ),
-        ({"centering": "center"}, OptionError, "centering: expected two numbers (x, y) in [0, 1], got 'center'"),
+        (
+            {"centering": "middle"},
+            OptionError,
+            f"centering: expected (x, y) or one of {', '.join(PLACES)}, got 'middle'",
+        ),
         (
             {"box": (0, 0, 41, 3)},
             OptionError,
@@ -319,3 +323,53 @@ def test_errors_say_what_was_expected(arguments, error, message):
 def test_centering_refuses_what_float_reads_or_chokes_on(centering):
     with pytest.raises(OptionError):
         plan((40, 30), (4, 3), centering=centering)
+
+
+# Modes that the picture's size decides on, places by their names.
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "options", "mode"),
+    [
+        ((4000, 3000), (1280, 720), {}, "cover"),  # a quarter, and no more
+        ((4032, 3024), (1280, 720), {}, "cover"),
+        ((3999, 3000), (1280, 720), {}, "pad"),
+        ((3000, 4000), (1280, 720), {}, "pad"),
+        ((1280, 720), (1280, 720), {"max_crop": 0}, "cover"),
+        ((1281, 720), (1280, 720), {"max_crop": 0}, "pad"),
+        ((10, 7), (1, 1), {"max_crop": 0.3}, "cover"),  # 0.3 is less than three tenths
+        ((1000, 699), (1, 1), {"max_crop": 0.3}, "pad"),
+        ((1, 10000), (1280, 720), {"max_crop": 1}, "cover"),
+        ((4000, 3000), (1280, 720), {"box": (0, 0, 3000, 3000)}, "pad"),
+    ],
+)
+def test_auto_covers_unless_too_much_is_lost(src, dst, options, mode):
+    others = {name: value for name, value in options.items() if name != "max_crop"}
+    assert plan(src, dst, "auto", **options) == plan(src, dst, mode, **others)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, "a", None, True, math.nan])
+def test_max_crop_is_a_share(share):
+    with pytest.raises(OptionError, match="max_crop: expected a number from 0 to 1"):
+        plan((4, 3), (1, 1), "auto", max_crop=share)
+
+
+@pytest.mark.parametrize(
+    ("place", "centering"),
+    [
+        ("center", (0.5, 0.5)),
+        ("top", (0.5, 0)),
+        ("bottom", (0.5, 1)),
+        ("left", (0, 0.5)),
+        ("right", (1, 0.5)),
+        ("top-left", (0, 0)),
+        ("top-right", (1, 0)),
+        ("bottom-left", (0, 1)),
+        ("bottom-right", (1, 1)),
+    ],
+)
+def test_places_have_names(place, centering):
+    assert PLACES[place] == centering
+    assert len(PLACES) == 9
+    for mode in MODES:
+        assert plan((40, 30), (16, 9), mode, centering=place) == plan((40, 30), (16, 9), mode, centering=centering)

@@ -28,6 +28,10 @@ OTHERS = {
         "icc": "srgb",
         "color": "rgb",
         "metadata": "keep",
+        "transparency": "flatten",
+        "max_bytes": 5000,
+        "min_quality": 20,
+        "formats": ("png", "webp"),
     },
 }
 EACH = [(kind, name) for kind, options in OTHERS.items() for name in options]

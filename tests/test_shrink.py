@@ -269,7 +269,7 @@ def test_moved_plan_stays_within_the_shrunk_picture(size, target, mode, orientat
 
 def test_info_is_that_of_the_file():
     data = jpeg(smooth(1001, 667), 6)
-    image, info, planned = decode_for(data, Fit((70, 100)), Input(), name="cat.jpg")
+    image, info, planned, _ = decode_for(data, Fit((70, 100)), Input(), name="cat.jpg")
     assert (info.size, info.orientation) == ((667, 1001), 6)
     assert image.shape[0] < 1001
     assert planned.src == (image.shape[1], image.shape[0])

@@ -14,7 +14,7 @@ from fastfit.sizes import as_rule
 MOST = 1 << 24
 PAIR = 'two integers (width, height) from 1 to 16777216 or "WIDTHxHEIGHT"'
 NO_SIZE = ["auto:1024", "auto:x", "auto:0x5", "auto:64.0x64", "auto:16777217x1", "auto:auto:64x64"]
-RULES = "one of size, sizes, area, and longest or shortest or both"
+RULES = "one of size, sizes, area, limits, and longest or shortest or both"
 # Appendix I of the paper on SDXL, as (width, height), up to 2:1.
 SDXL = """
     704x1408 704x1344 768x1344 768x1280 832x1216 832x1152 896x1152 896x1088 960x1088 960x1024 1024x1024
@@ -520,7 +520,7 @@ def test_a_rule_goes_up_to_the_most(name):
 
 def test_a_rule_is_read_into_plain_values():
     read = rule(longest=np.int16(5), shortest=np.uint64(4), multiple_of=np.int8(2))
-    assert read == (None, None, None, 5, 4, 2)
+    assert read == (None, None, None, 5, 4, 2, None)
     assert {type(value) for value in read if value is not None} == {int}
     assert rule(sizes=np.array([[4, 3], [3, 4]])).sizes == (Size(4, 3), Size(3, 4))
     assert type(rule(sizes=[[4, 3]]).sizes[0]) is Size

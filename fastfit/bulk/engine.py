@@ -433,7 +433,7 @@ def _size_told(sink: Sink, work: Work) -> Size | None:
     """Return the size that names tell, as far as it is known before an image is: none where each has its own."""
     if not sink.naming.sized:
         return Size(0, 0)
-    return replace(work.spec, box=None).plan((1, 1)).dst if one_size(work.spec) else None
+    return replace(work.spec, box=None).outline((1, 1)).dst if one_size(work.spec) else None
 
 
 def _maker(backend: str, work: Work, jobs: int) -> Callable[[], Worker]:

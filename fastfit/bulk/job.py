@@ -50,7 +50,7 @@ class Job:
             raise OptionError("filters", "Filters", describe(filters))
         place = as_sink(sink)
         if isinstance(place, (Folder, Shards)):
-            place = replace(place, format=writing.format)
+            place = replace(place, format=writing.format, formats=writing.formats)
         spec, writing = place.adapted(spec, writing)
         return cls(place, spec, reading, writing, filters or Filters(), as_flag("dedupe", dedupe))
 

@@ -4,27 +4,26 @@ import hashlib
 import os
 import posixpath
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastfit.bulk.items import Item
-from fastfit.codec import EXTENSIONS, writes
+from fastfit.codec import EXTENSIONS, SUFFIXES, kept_format
 from fastfit.errors import OptionError, describe
 from fastfit.types import Size
 
 __all__ = ["Naming", "written_format"]
 
 _LONGEST_NAME = 255  # bytes, of nearly all file systems
-_SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
 _FIELDS = {"stem": "a", "ext": ".jpg", "format": "jpeg", "width": 1, "height": 1, "index": 0}
 
 
-def written_format(name: str, format: str) -> str:
-    """Return the format in which the result of a source of that name is written."""
+def written_format(name: str, format: str, formats: Sequence[str] | None = None) -> str:
+    """Return the format in which the result of a source of that name is written; see `Output`."""
     if format != "keep":
         return format
-    kept = EXTENSIONS.get(os.path.splitext(name)[1].lower())
-    return kept if kept and writes(kept) else "png"
+    return kept_format(EXTENSIONS.get(os.path.splitext(name)[1].lower()), formats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,9 @@ class Naming:
         Of the last part of the name, with the fields ``{stem}``, ``{ext}`` (``.jpg``), ``{format}``, ``{width}``,
         ``{height}`` (of the result) and ``{index}`` (of the source, from 0). It may make folders.
 
+    formats : sequence of str, optional
+        Those that ``keep`` keeps; others become the first.
+
     Raises
     ------
     OptionError
@@ -49,6 +51,7 @@ class Naming:
     format: str = "keep"
     flat: bool = False
     template: str | None = None
+    formats: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check the template."""
@@ -72,12 +75,12 @@ class Naming:
             Of the result; needed if `sized`.
         """
         folder, last = posixpath.split(item.name)
-        format_ = written_format(last, self.format)
+        format_ = written_format(last, self.format, self.formats)
         stem, suffix = os.path.splitext(last)
         kept = EXTENSIONS.get(suffix.lower()) == format_
         if item.contested and not kept:  # two sources that differ in their extensions alone keep them
             stem = last
-        suffix = suffix if kept else _SUFFIXES[format_]
+        suffix = suffix if kept else SUFFIXES[format_]
         folder = "" if self.flat else folder
         if self.template is None:
             return posixpath.join(folder, fitting(stem, suffix))

@@ -13,13 +13,13 @@ from fastfit.bulk.items import Item, Result
 from fastfit.bulk.naming import written_format
 from fastfit.codec import ImageInfo, probe
 from fastfit.disk import read_part, read_regular
-from fastfit.errors import CodecError, FastfitError, OptionError, SizeError, describe
+from fastfit.errors import CodecError, FastfitError, OptionError, SizeError
 from fastfit.files import fitted_bytes
 from fastfit.geometry import Plan
 from fastfit.loading import fitted_from, named
 from fastfit.options import Input, Output
 from fastfit.spec import Fit
-from fastfit.types import Size, as_flag, as_number, as_size
+from fastfit.types import Size, as_aspect, as_flag, as_size
 
 __all__ = ["Filters", "Work", "code_of"]
 
@@ -66,13 +66,7 @@ class Filters:
         if self.min_size is not None:
             set_(self, "min_size", as_size(self.min_size, "min_size"))
         if self.max_aspect is not None:
-            try:
-                aspect = as_number(self.max_aspect)
-            except (TypeError, ValueError, OverflowError):
-                aspect = 0.0
-            if not 1 <= aspect < float("inf"):
-                raise OptionError("max_aspect", "a number from 1", describe(self.max_aspect))
-            set_(self, "max_aspect", aspect)
+            set_(self, "max_aspect", as_aspect("max_aspect", self.max_aspect))
 
     def reason(self, planned: Plan) -> tuple[str, str] | None:
         """Return why an image is skipped, in a word and in a sentence; None if it is not."""
@@ -153,11 +147,10 @@ class Work:
             return Result("skipped", reason[0], f"{item.source}: {reason[1]}", planned=planned, digest=digest)
         if self.headers:
             return self._foretold(info, planned, item.source, len(data) < item.size)
-        written, info = self._fitted(data, item)
-        if planned is None:  # it said only now how large it is
-            planned = self._planned(info, item.source)
-            if planned is not None and (reason := self.filters.reason(planned)):
-                return Result("skipped", reason[0], f"{item.source}: {reason[1]}", planned=planned, digest=digest)
+        known = planned is not None
+        written, info, planned = self._fitted(data, item)
+        if not known and (reason := self.filters.reason(planned)):  # it said only now how large it is
+            return Result("skipped", reason[0], f"{item.source}: {reason[1]}", planned=planned, digest=digest)
         with open(os.path.join(self.folder, str(number)), "wb") as file:
             file.write(written)
         damage = f"{item.source}: damaged: {info.damage}" if info.damage else None
@@ -179,16 +172,16 @@ class Work:
             return None
         try:
             with named(name):
-                return self.spec.plan(info.size)
+                return self.spec.outline(info.size)
         except SizeError as error:
             if error.name != f"{name}: src":
                 raise
             raise CodecError(name, error.expected, str(info.size)) from error
 
-    def _fitted(self, data: bytes, item: Item) -> tuple[bytes, ImageInfo]:
+    def _fitted(self, data: bytes, item: Item) -> tuple[bytes, ImageInfo, Plan]:
         if self.pixels:
             with named(item.source):
-                image, info = fitted_from(
+                image, info, planned = fitted_from(
                     data,
                     self.spec,
                     self.input,
@@ -196,8 +189,8 @@ class Work:
                     srgb=self.output.icc == "srgb",
                     listen=self.listen,
                 )
-            return np.ascontiguousarray(image).tobytes(), info
-        format_ = written_format(os.path.basename(item.name), self.output.format)
+            return np.ascontiguousarray(image).tobytes(), info, planned
+        format_ = written_format(os.path.basename(item.name), self.output.format, self.output.formats)
         output = self.output if format_ == self.output.format else replace(self.output, format=format_)
         return fitted_bytes(data, self.spec, self.input, output, name=item.source, listen=self.listen)
 

@@ -223,7 +223,7 @@ def _undisturbed() -> Iterator[None]:
 
 @contextmanager
 def _handlers_held() -> Iterator[None]:
-    """Hold back Python's signal handlers: a blocked signal comes by way of another thread, and they run in ours."""
+    """Hold back Python's signal handlers: what is blocked here comes to another thread, and runs in this one."""
     if threading.current_thread() is not threading.main_thread():  # they never run there
         yield
         return

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,8 @@ EXTENSIONS = {
     ".avif": "avif",
 }
 """File name extensions of what is written, and the format each stands for."""
+SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
+"""The extension that each format is given."""
 
 # libjpeg's limit is below the format's 65535, libpng's below PNG's 31 bits,
 # libavif's below AV1's 65536; WebP has 14 bits.
@@ -109,6 +112,17 @@ def writes(format: str) -> bool:
     return bool(cv2.haveImageWriter(f".{format}"))
 
 
+def kept_format(format: str | None, formats: Sequence[str] | None) -> str:
+    """Return what a source's format, or that of its name, is written as: itself where it is one of `formats`.
+
+    Others become the first of these; without any, all that this OpenCV writes stay, and others become PNG.
+    """
+    allowed = tuple(filter(writes, FORMATS)) if formats is None else formats
+    if format is not None and format in allowed:
+        return format
+    return "png" if formats is None else allowed[0]
+
+
 def check_format(format: Any) -> None:
     """Refuse a format that is not written.
 
@@ -137,7 +151,7 @@ def check_size(size: Size, format: str) -> None:
         raise SizeError("size", f"at most {most} pixels a side for {format}", str(size))
 
 
-def as_quality(value: Any) -> int:
+def as_quality(value: Any, name: str = "quality") -> int:
     """Read a quality.
 
     Raises
@@ -145,7 +159,7 @@ def as_quality(value: Any) -> int:
     OptionError
         No integer from 1 to 100.
     """
-    return _within("quality", value, 1, 100)
+    return _within(name, value, 1, 100)
 
 
 def as_compression(value: Any) -> int | None:

@@ -1,6 +1,7 @@
 """A folder of files, each written under another name and renamed when its row is in the journal."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from errno import EXDEV
@@ -34,7 +35,7 @@ class Folder:
     collisions : {"refuse", "number"}
         What becomes of a source whose result would have the name of an earlier one's: it fails, or its result is
         numbered, ``a_1.jpg``. A file that was there before is never replaced: its source is skipped.
-    format : str
+    format, formats
         See `Output`; set from it.
 
     Raises
@@ -47,6 +48,7 @@ class Folder:
     name: str | None = None
     collisions: str = "refuse"
     format: str = "keep"
+    formats: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -63,7 +65,7 @@ class Folder:
     @property
     def naming(self) -> Naming:
         """How results are called."""
-        return Naming(self.format, self.flat, self.name)
+        return Naming(self.format, self.flat, self.name, self.formats)
 
     @property
     def scattered(self) -> bool:

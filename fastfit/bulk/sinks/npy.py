@@ -122,7 +122,7 @@ class Npy:
             raise OptionError(path, "the file that the report tells of", "none; --overwrite begins anew")
         elif last and not anew:
             check_length(there[-1], last["end"])
-        size = replace(spec, box=None).plan((1, 1)).dst
+        size = replace(spec, box=None).outline((1, 1)).dst
         shape = (size.height, size.width, spec.channels or 3)
         if not last and not anew:
             rows = os.fspath(Path(path).with_suffix(".jsonl"))

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,7 +34,7 @@ class Shards:
         Samples in a shard; 1000 if neither this nor `bytes` is given.
     bytes : int, optional
         Bytes that a shard has at most, unless a single sample has more.
-    flat, name, collisions, format
+    flat, name, collisions, format, formats
         As for `Folder`. The name without its extension is the sample's key; dots in it become ``_``, since
         WebDataset's keys end at the first one.
 
@@ -49,6 +50,7 @@ class Shards:
     name: str | None = None
     collisions: str = "refuse"
     format: str = "keep"
+    formats: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -79,7 +81,7 @@ class Shards:
     @property
     def naming(self) -> Naming:
         """How samples are called."""
-        return Naming(self.format, self.flat, self.name)
+        return Naming(self.format, self.flat, self.name, self.formats)
 
     @property
     def scattered(self) -> bool:
