@@ -23,23 +23,30 @@ if typing.TYPE_CHECKING:
         run,
     )
     from fastfit.codec import ImageInfo, decode, encode, formats, probe
+    from fastfit.comparison import Comparison, compare
     from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
     from fastfit.files import fit_bytes, fit_file
     from fastfit.functions import cover, fit, pad, stretch
     from fastfit.geometry import Plan, plan
+    from fastfit.inspection import Check, Finding, check
     from fastfit.loading import load
     from fastfit.options import Input, Output
     from fastfit.placement import Placement
+    from fastfit.presets import Preset, mode_for, read_presets
+    from fastfit.services import Payload, payload
     from fastfit.sizes import buckets
     from fastfit.spec import Fit
     from fastfit.types import Box, Size
 
 __all__ = [
     "Box",
+    "Check",
     "CodecError",
+    "Comparison",
     "Failure",
     "FastfitError",
     "Filters",
+    "Finding",
     "Fit",
     "Folder",
     "ImageError",
@@ -50,14 +57,18 @@ __all__ = [
     "OptionError",
     "Outcome",
     "Output",
+    "Payload",
     "Placement",
     "Plan",
+    "Preset",
     "Report",
     "Shards",
     "Size",
     "SizeError",
     "WorkerError",
     "buckets",
+    "check",
+    "compare",
     "cover",
     "decode",
     "encode",
@@ -67,9 +78,12 @@ __all__ = [
     "fit_many",
     "formats",
     "load",
+    "mode_for",
     "pad",
+    "payload",
     "plan",
     "probe",
+    "read_presets",
     "retry",
     "run",
     "stretch",
@@ -92,13 +106,17 @@ if not typing.TYPE_CHECKING:  # to a type checker any name would do
             "run",
         ),
         "codec": ("ImageInfo", "decode", "encode", "formats", "probe"),
+        "comparison": ("Comparison", "compare"),
         "errors": ("CodecError", "FastfitError", "ImageError", "OptionError", "SizeError"),
         "files": ("fit_bytes", "fit_file"),
         "functions": ("cover", "fit", "pad", "stretch"),
         "geometry": ("Plan", "plan"),
+        "inspection": ("Check", "Finding", "check"),
         "loading": ("load",),
         "options": ("Input", "Output"),
         "placement": ("Placement",),
+        "presets": ("Preset", "mode_for", "read_presets"),
+        "services": ("Payload", "payload"),
         "sizes": ("buckets",),
         "spec": ("Fit",),
         "types": ("Box", "Size"),

@@ -15,9 +15,9 @@ from fastfit.cli import main
 DATA = Path(__file__).parent / "data"
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 DISPLAY_P3 = (DATA / "display_p3.jpg").read_bytes()
-SIZING = ("--size", "--area", "--longest", "--shortest", "--multiple-of")
+SIZING = ("--size", "--presets", "--area", "--longest", "--shortest", "--multiple-of")
 FITTING = (
-    *("--mode", "--resample", "--centering", "--fill", "--box", "--reducing-gap"),
+    *("--mode", "--for", "--max-crop", "--resample", "--centering", "--fill", "--box", "--crop", "--reducing-gap"),
     *("--overwrite", "--report", "--dry-run"),
 )
 SOURCES = ("--from", "--column", "--recursive", "--glob")
@@ -27,7 +27,7 @@ RUNNING = ("--jobs", "--backend", "--timeout", "--max-failures")
 READING = ("--exact", "--on-damage", "--frames", "--max-pixels", "--max-scans")
 WRITING = (
     *("--format", "--quality", "--subsampling", "--progressive", "--compression", "--lossless"),
-    *("--icc", "--color", "--metadata"),
+    *("--icc", "--color", "--metadata", "--transparency", "--max-bytes", "--min-quality"),
 )
 
 
@@ -89,7 +89,9 @@ def test_size_follows_from_the_source(options, size):
 )
 def test_there_is_one_rule_for_the_size(capsys, options, got):
     assert main(["fit", "photos", "-o", "out", *options]) == 2
-    assert f"one of size, sizes, area, and longest or shortest or both, got {got}" in capsys.readouterr().err
+    assert (
+        f"one of size, sizes, area, limits, and longest or shortest or both, got {got}" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.usefixtures("here")

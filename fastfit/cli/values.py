@@ -3,7 +3,7 @@
 import argparse
 import re
 
-__all__ = ["amount", "area", "colour", "jobs", "limit", "numbers", "seconds"]
+__all__ = ["amount", "area", "jobs", "limit", "numbers", "place", "seconds"]
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -22,14 +22,9 @@ def area(text: str) -> int:
     return int(sides.group(1)) * int(sides.group(2) or 1)
 
 
-def colour(text: str) -> tuple[int, ...]:
-    """Return a colour as levels."""
-    digits = text.removeprefix("#")
-    if not re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}", digits):
-        raise argparse.ArgumentTypeError(f"expected #rgb, #rrggbb or #rrggbbaa, got {text!r}")
-    if len(digits) == 3:
-        digits = "".join(2 * digit for digit in digits)
-    return tuple(bytes.fromhex(digits))
+def place(text: str) -> tuple[float, ...] | str:
+    """Return numbers with commas between them, or a word as it is."""
+    return numbers(text) if "," in text or re.match(r"[-+.0-9]", text) else text
 
 
 def jobs(text: str) -> int:

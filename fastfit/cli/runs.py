@@ -1,111 +1,37 @@
-"""The command ``fastfit``: the only part that prints or exits."""
+"""``fastfit fit``, ``retry`` and ``report``: many images."""
 
 import argparse
-import os
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import Any
 
-from fastfit.arguments import parser
-from fastfit.errors import FastfitError, OptionError, printable
+from fastfit import bulk
+from fastfit.bulk import Outcome
+from fastfit.bulk.sources import Search, check, count
+from fastfit.bulk.work import enlargement
+from fastfit.codec import check_size
+from fastfit.errors import OptionError, printable
+from fastfit.options import Input, Output
+from fastfit.presets import Preset, as_preset, mode_for, read_presets
+from fastfit.spec import Fit
+from fastfit.types import as_size, is_size
 
-if TYPE_CHECKING:
-    from fastfit import bulk
-    from fastfit.bulk import Outcome
-
-# All else is imported where it is used: NumPy and OpenCV take ten times as long as --help or a wrong argument.
+__all__ = ["fit", "report", "retry"]
 
 _MOST_LINES = 64
 _MOST_SECONDS = 1.0
 """For counting the sources, to tell how long it will take."""
 
-# After an interrupt joblib's resource tracker, a process of its own, may warn of semaphores that are already gone.
-_TRACKER_WARNINGS = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
 
-
-class _Terminated(KeyboardInterrupt):
-    """The system asks this process to end: a batch queue whose time is up, say."""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 all fitted, 1 with failures, 2 could not start."""
-    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _TRACKER_WARNINGS)))
-    before = _on_termination(_terminate)
-    own = sys.stderr
-    try:
-        _open_streams()
-        sys.stderr = _apart(sys.stderr)
-        options = parser().parse_args(arguments)
-        command = {"fit": _fit, "retry": _retry, "report": _report, "formats": _formats}[options.command]
-        return command(options)
-    except BrokenPipeError:  # whoever read our output, `head` say, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (FastfitError, OSError) as error:
-        print(f"fastfit: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as error:
-        print("fastfit: interrupted; without --overwrite the same command goes on from here", file=sys.stderr)
-        return 143 if isinstance(error, _Terminated) else 130
-    finally:
-        apart, sys.stderr = sys.stderr, own
-        if apart is not own:
-            apart.close()
-        _on_termination(before)
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise _Terminated
-
-
-def _on_termination(handler: Any) -> Any:
-    try:
-        return signal.signal(signal.SIGTERM, handler)
-    except ValueError:  # not in the main thread, where nobody can be told
-        return None
-
-
-def _open_streams() -> None:
-    """Open what the shell has closed, as in ``2>&-``: the next file opened would take its place."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # by the workers
-    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
-
-
-def _apart(stream: TextIO) -> TextIO:
-    """Return a way to stderr of our own: threads that listen to decoders take file descriptor 2 away meanwhile."""
-    try:
-        if stream.fileno() != 2:
-            return stream
-    except (AttributeError, OSError, ValueError):  # it is no file
-        return stream
-    return os.fdopen(os.dup(2), "w", 1, stream.encoding, stream.errors)
-
-
-def _formats(_options: argparse.Namespace) -> int:
-    from fastfit.codec import formats
-
-    print(f"{'format':<12}{'read by':<17}{'written':<9}files")
-    for found in formats():
-        readers = ", ".join(found.reads) or "-"
-        written = "yes" if found.writes else "-"
-        print(f"{found.name:<12}{readers:<17}{written:<9}{' '.join(found.extensions)}")
-    return 0
-
-
-def _fit(options: argparse.Namespace) -> int:
-    from fastfit import bulk
-    from fastfit.options import Input, Output
-    from fastfit.spec import Fit
-
+def fit(options: argparse.Namespace) -> int:
+    """Fit images."""
+    preset = _preset(options)
+    options.size = preset or options.size
+    options.mode = options.mode or (mode_for(options.content) if options.content else "cover")
     spec, source, output = (_made(kind, options) for kind in (Fit, Input, Output))
+    output = output.accepted_by(preset) if preset else output
     _check_sizes(spec, options.format)
     job = {
         "sources": _sources(options),
@@ -133,15 +59,15 @@ def _fit(options: argparse.Namespace) -> int:
     return status
 
 
-def _retry(options: argparse.Namespace) -> int:
-    from fastfit import bulk
-
+def retry(options: argparse.Namespace) -> int:
+    """Fit once more what failed."""
     with _Told() as told:
         report = bulk.retry(options.report, progress=told.tell, **_running(options))
     return _summed_up(report)
 
 
-def _report(options: argparse.Namespace) -> int:
+def report(options: argparse.Namespace) -> int:
+    """Sum up a run."""
     from fastfit.bulk import page, summary
 
     name = f"{options.report.removesuffix('.jsonl')}.html" if options.html is None else options.html
@@ -156,33 +82,33 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _preset(options: argparse.Namespace) -> Preset | None:
+    """Return the preset that is given for a size."""
+    if options.size is None or is_size(options.size) or options.size.strip().startswith("auto:"):
+        return None
+    preset = as_preset(options.size, read_presets(options.presets))
+    if preset.status != "current":
+        print(printable(f"fastfit: note: {preset.title or preset.name}: {preset.status}"), file=sys.stderr)
+    return preset
+
+
 def _made(kind: Any, options: argparse.Namespace) -> Any:
     """Make a `Fit`, `Input`, `Output` or `Filters` of the options that bear the names of its fields."""
-    from dataclasses import fields
-
     return kind(**{each.name: getattr(options, each.name) for each in fields(kind) if hasattr(options, each.name)})
 
 
 def _check_sizes(spec: Any, format: str) -> None:
-    from dataclasses import replace
-
-    from fastfit.codec import check_size
-    from fastfit.types import as_size
-
     if format != "keep":
         for size in map(as_size, spec.sizes or ([spec.size] if spec.size else [])):
-            check_size(replace(spec, box=None).plan(size).dst, format)
+            check_size(replace(spec, box=None).outline(size).dst, format)
 
 
 def _sources(options: argparse.Namespace) -> list[Any]:
-    from fastfit.bulk import Listing
-    from fastfit.bulk.sources import check
-
     if options.column is not None and options.list is None:
         raise OptionError("--column", "--from with a table", "none")
     sources: list[Any] = [*options.src]
     if options.list is not None:
-        sources.append(Listing(options.list, options.column))
+        sources.append(bulk.Listing(options.list, options.column))
     if not sources:
         raise OptionError("SRC", "a file, a folder, a shard, or --from with a list", "none")
     check(sources)
@@ -190,19 +116,17 @@ def _sources(options: argparse.Namespace) -> list[Any]:
 
 
 def _sink(options: argparse.Namespace) -> Any:
-    from fastfit.bulk import Folder, Npy, Shards
-
     named = {"flat": options.flat, "name": options.name, "collisions": options.collisions}
     for name in ("shard_size", "shard_bytes"):
         if options.shards is None and getattr(options, name) is not None:
             raise OptionError(f"--{name.replace('_', '-')}", "--shards", "none")
     if options.shards is not None:
-        return Shards(options.shards, options.shard_size, options.shard_bytes, **named)
+        return bulk.Shards(options.shards, options.shard_size, options.shard_bytes, **named)
     if options.npy is None:
-        return Folder(options.out, **named)
+        return bulk.Folder(options.out, **named)
     if options.flat or options.name:
         raise OptionError("--npy", "neither --flat nor --name: its images have numbers", "one")
-    return Npy(options.npy)
+    return bulk.Npy(options.npy)
 
 
 def _running(options: argparse.Namespace) -> dict[str, Any]:
@@ -217,8 +141,6 @@ def _running(options: argparse.Namespace) -> dict[str, Any]:
 
 def _total(sources: list[Any], options: argparse.Namespace) -> int | None:
     """Return how many sources there are, if that is soon told and nobody is waiting at the other end of a pipe."""
-    from fastfit.bulk.sources import Search, count
-
     listed = options.list is None or Path(options.list).is_file()  # what comes through a pipe comes once
     if not listed or not sys.stderr.isatty():
         return None
@@ -244,7 +166,7 @@ class _Told:
         if self._bar is not None:
             self._bar.close()
 
-    def tell(self, outcome: "Outcome") -> None:
+    def tell(self, outcome: Outcome) -> None:
         """Tell of one."""
         text = None if outcome.earlier or outcome.status == "skipped" else outcome.text
         for line in (text, *(f"{outcome.source}: note: {note}" for note in outcome.notes)):
@@ -260,7 +182,7 @@ class _Told:
             self._bar.write(line, file=sys.stderr)
 
 
-def _summed_up(report: "bulk.Report") -> int:
+def _summed_up(report: bulk.Report) -> int:
     """Print what became of a run, and return the exit status."""
     print(
         f"{report.fitted} fitted, {report.failed} failed, {report.skipped} skipped"
@@ -277,7 +199,7 @@ def _summed_up(report: "bulk.Report") -> int:
     return 1 if report.failed or report.stopped is not None else 0
 
 
-def _print_sizes(summary: "bulk.Report") -> None:
+def _print_sizes(summary: bulk.Report) -> None:
     """Print what fell into which size and what it cost; of very many sizes only the cost."""
     if len(summary.sizes) > _MOST_LINES:
         tallies = summary.sizes.values()
@@ -291,12 +213,9 @@ def _print_sizes(summary: "bulk.Report") -> None:
         print(f"{size!s:>11} {tally.count:7} images  {tally.cropped:6.1%} cropped  {tally.padded:6.1%} padded")
 
 
-def _preview(outcomes: Any) -> int:
+def _preview(outcomes: Iterable[Outcome]) -> int:
     """Print what would become of every source, and what that costs."""
-    from fastfit.bulk import Report
-    from fastfit.bulk.work import enlargement
-
-    report, enlarged = Report(), 0
+    report, enlarged = bulk.Report(), 0
     for outcome in outcomes:
         report.add(outcome)
         if outcome.status != "fitted" or outcome.earlier:

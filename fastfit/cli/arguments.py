@@ -2,7 +2,7 @@
 
 import argparse
 
-from fastfit import values
+from fastfit.cli import values
 from fastfit.version import __version__
 from fastfit.words import (
     BACKENDS,
@@ -11,14 +11,17 @@ from fastfit.words import (
     FORMATS,
     FRAMES,
     ICCS,
+    MAX_CROP,
     MAX_PIXELS,
     MAX_SCANS,
     METADATA,
+    MIN_QUALITY,
     MODES,
     ON_DAMAGE,
     QUALITY,
     RESAMPLES,
     SUBSAMPLINGS,
+    TRANSPARENCIES,
 )
 
 __all__ = ["parser"]
@@ -37,10 +40,23 @@ examples:
       WebDataset shards to shards; the other members of each sample travel along
   fastfit fit --from train.csv --column path --npy train.npy --size 224x224
       a list of paths to one NumPy file
+  fastfit fit photos -o out --size sora-2 --mode auto --fill blur
+      pictures that a service accepts: their size, format and bytes; see fastfit presets
 
 The same command again goes on from where it was, however it ended; OUT.report.jsonl has a row for every source.
 
 exit status: 0 all fitted, 1 finished with failures or stopped, 2 could not start, 130 interrupted, 143 terminated
+"""
+
+
+_PRESETS = """\
+presets of your own, in a file that --presets names:
+  [[preset]]
+  name = "mine"
+  sizes = ["1280x720", "720x1280"]  # or a rule: multiple_of, min_side, max_side, max_aspect; or an area
+  formats = ["jpeg", "png"]         # the first is what others become
+  max_bytes = 10_000_000
+  alpha = false
 """
 
 
@@ -65,11 +81,25 @@ def parser() -> argparse.ArgumentParser:
     _add_sinks(fit.add_argument_group("where the results go: one of these"))
     _add_names(fit.add_argument_group("what the results are called"))
     _add_size(fit.add_argument_group("size of the results: one of --size, --area, and --longest or --shortest"))
-    fit.add_argument(
+    modes = fit.add_mutually_exclusive_group()
+    modes.add_argument(
         "--mode",
         choices=MODES,
-        default="cover",
-        help="cover crops, pad adds borders, stretch distorts (default: cover)",
+        help="cover crops, pad adds borders, stretch distorts, auto crops at most --max-crop, or else pads"
+        " (default: cover)",
+    )
+    modes.add_argument(
+        "--for",
+        dest="content",
+        metavar="CONTENT",
+        help="the mode for a kind of picture: portrait, landscape, product, artwork or screenshot",
+    )
+    fit.add_argument(
+        "--max-crop",
+        type=float,
+        default=MAX_CROP,
+        metavar="SHARE",
+        help=f"of a picture that --mode auto crops away at most (default: {MAX_CROP})",
     )
     fit.add_argument(
         "--resample",
@@ -80,23 +110,31 @@ def parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         "--centering",
-        type=values.numbers,
+        type=values.place,
         default=(0.5, 0.5),
-        metavar="X,Y",
-        help="from 0,0, left and top, to 1,1 (default: 0.5,0.5)",
+        metavar="X,Y|PLACE",
+        help="from 0,0, left and top, to 1,1; or top, bottom-left, …; or attention or entropy, where the picture"
+        " decides what is cropped (default: center)",
     )
     fit.add_argument(
         "--fill",
-        type=values.colour,
-        default=values.colour("#000000"),
-        metavar="COLOUR",
-        help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000)",
+        default="#000000",
+        metavar="COLOUR|edge|reflect|blur",
+        help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000); or"
+        " borders of the picture: its last pixels, its mirror image, or itself, blurred",
     )
     fit.add_argument(
         "--box",
         type=values.numbers,
         metavar="L,T,R,B",
         help="use only this part of each source, in pixels (default: all)",
+    )
+    fit.add_argument(
+        "--crop",
+        dest="crop_bounds",
+        type=values.numbers,
+        metavar="L,T,R,B",
+        help="use only this part, in fractions of each source: 0.1,0.1,0.9,0.9",
     )
     fit.add_argument(
         "--reducing-gap",
@@ -134,12 +172,47 @@ def parser() -> argparse.ArgumentParser:
     )
     told.add_argument("report", metavar="REPORT", help="the report of a run: OUT.report.jsonl")
     told.add_argument("--html", metavar="FILE", help="the page (default: REPORT with .html; '' for none)")
+    _add_frames(commands)
     commands.add_parser(
         "formats",
         help="list the formats that this installation reads and writes",
         description="List the formats that this installation reads and writes, and who reads them.",
     )
     return whole
+
+
+def _add_frames(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands for single pictures that a service has to accept."""
+    check = commands.add_parser(
+        "check",
+        help="tell whether a service takes files as they are",
+        description="Tell, rule by rule, whether a service takes files as they are, and how to mend them. Exit"
+        " status: 0 all are taken, 1 some are not, 2 could not start.",
+    )
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument("--json", action="store_true", help="print JSON, a list with an object for each file")
+    compare = commands.add_parser(
+        "compare",
+        help="one photo in every mode on one sheet, to choose from",
+        description="Fit a photo in every mode, with every kind of fill and centering, onto one sheet.",
+    )
+    compare.add_argument("photo", metavar="PHOTO")
+    compare.add_argument(
+        "-o", "--out", metavar="FILE", required=True, help="the sheet: .png, .jpg, .webp or .avif"
+    )
+    compare.add_argument("--crop", dest="crop_bounds", type=values.numbers, metavar="L,T,R,B", help="see fit")
+    for each in (check, compare):
+        each.add_argument("--size", metavar="WxH|PRESET", required=True, help="as for fit: 1280x720, sora-2, …")
+        _add_presets(each)
+    presets = commands.add_parser(
+        "presets",
+        help="list what services and models ask of a picture",
+        description="List what image-to-video services and models ask of a picture.",
+        epilog=_PRESETS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    presets.add_argument("--json", action="store_true", help="print all columns, as JSON")
+    _add_presets(presets)
 
 
 def _add_sources(fit: argparse.ArgumentParser) -> None:
@@ -221,13 +294,21 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_presets(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--presets", metavar="FILE", help="presets of your own, in TOML, see fastfit presets --help"
+    )
+
+
 def _add_size(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--size",
         metavar="WxH",
         help="as in 1280x720; or auto:1024x1024/64: of all sizes up to 1024x1024 pixels and 2:1, in multiples of"
-        " 64, each image gets the one of the nearest aspect",
+        " 64, each image gets the one of the nearest aspect; or a preset, sora-2, or one of its sizes,"
+        " sora-2:1280x720: see fastfit presets",
     )
+    _add_presets(group)
     group.add_argument(
         "--area",
         type=values.area,
@@ -303,4 +384,23 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         choices=METADATA,
         default="drop",
         help="drop it all, or keep the Exif block, its orientation reset (default: drop)",
+    )
+    group.add_argument(
+        "--transparency",
+        choices=TRANSPARENCIES,
+        default="keep",
+        help="keep alpha where the format has it, or lay all over --fill (default: keep)",
+    )
+    group.add_argument(
+        "--max-bytes",
+        type=values.amount,
+        metavar="N",
+        help="of a result, 10MB say: lower the quality as far as need be, but not below --min-quality",
+    )
+    group.add_argument(
+        "--min-quality",
+        type=int,
+        default=MIN_QUALITY,
+        metavar="N",
+        help=f"for --max-bytes (default: {MIN_QUALITY})",
     )

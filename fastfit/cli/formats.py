@@ -1,0 +1,17 @@
+"""``fastfit formats``."""
+
+import argparse
+
+from fastfit import codec
+
+__all__ = ["formats"]
+
+
+def formats(_options: argparse.Namespace) -> int:
+    """List what is read and written."""
+    print(f"{'format':<12}{'read by':<17}{'written':<9}files")
+    for found in codec.formats():
+        readers = ", ".join(found.reads) or "-"
+        written = "yes" if found.writes else "-"
+        print(f"{found.name:<12}{readers:<17}{written:<9}{' '.join(found.extensions)}")
+    return 0
