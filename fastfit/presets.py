@@ -62,8 +62,8 @@ class Preset:
 
     Notes
     -----
-    With `sizes` alone no other size is accepted. With `sizes` and a rule they are recommended, and all that keeps to
-    the rule is accepted.
+    With `sizes` alone no other size is accepted. With `sizes` and a rule they are recommended, and all that keeps
+    to the rule is accepted.
     """
 
     name: str
