@@ -14,8 +14,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-# What is behind <!-- frameworks --> needs those, and is run with their tests.
-EXAMPLES = re.findall(r"^(?<!<!-- frameworks -->\n)```python\n(.*?)```", README, re.DOTALL | re.MULTILINE)
+# What is behind <!-- frameworks --> or <!-- services --> needs those, and is run with their tests.
+EXAMPLES = re.findall(
+    r"^(?<!<!-- frameworks -->\n)(?<!<!-- services -->\n)```python\n(.*?)```", README, re.DOTALL | re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code[:40])
