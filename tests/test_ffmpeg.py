@@ -1,7 +1,7 @@
 """The README's FFmpeg filters and the options beside them make the same pictures, as nearly as it says.
 
 Needs FFmpeg; chosen with ``-m ffmpeg``. ``FASTFIT_PHOTOS=DIR`` takes other photographs than the samples, and
-``--log-cli-level=INFO`` tells what was measured.
+``-n0 --log-cli-level=INFO`` tells what was measured.
 """
 
 import logging

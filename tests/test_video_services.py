@@ -110,6 +110,7 @@ def test_the_service_sees_the_pixels_of_a_fit(service, create, mode):
     source = ROOT / "samples" / "coffee.png"
     payload = fastfit.payload(source, "1280x720", mode=mode, format="png")
     create(payload, size="1280x720")
+    assert payload.filename == "coffee.png"
     expected = fastfit.Fit("1280x720", mode)(fastfit.decode(source.read_bytes())[0])
     np.testing.assert_array_equal(service.accepted[0].pixels, expected)
 
@@ -118,7 +119,7 @@ def test_the_service_sees_the_pixels_of_a_fit(service, create, mode):
 @pytest.mark.parametrize("turned", [DATA / "orientation_6.jpg", ROOT / "samples" / "turned-by-exif.webp"])
 def test_what_exif_turns_arrives_upright(service, create, turned, format):
     """A service that reads stored pixels, and one that turns them, see the same."""
-    payload = fastfit.payload(turned, "720x1280", format=format)
+    payload = fastfit.payload(turned, "720x1280", format=format, input=fastfit.Input(exact=True))
     create(payload, size="720x1280")
     check_arrived(service.accepted[0], payload, "720x1280")
     with Image.open(io.BytesIO(payload.data)) as image:
