@@ -100,17 +100,18 @@ def compare(
     --------
     >>> import numpy as np
     >>> [variant.label for variant in compare(np.zeros((300, 200, 3), np.uint8), "90x60").variants]
-    ['cover', 'cover, top', 'cover, bottom', 'pad', 'pad, #ffffff', 'pad, edge', 'pad, reflect', 'pad, blur',
-     'stretch']
+    ['cover = attention = entropy', 'cover, top', 'cover, bottom', 'pad', 'pad, #ffffff', 'pad, edge',
+     'pad, reflect', 'pad, blur', 'stretch']
     """
     image = _picture(source)
     size, channels = Size(image.shape[1], image.shape[0]), 1 if image.ndim == 2 else image.shape[2]
     common = {**options, "size": as_preset(preset_or_size, presets)}
     variants = tuple(_variants(image, size, common))
-    automatic = Fit(**{**common, "mode": "auto"}).outline(size)
+    auto = Fit(**{**common, "mode": "auto"})
+    automatic = auto.outline(size), auto.fill
     tiles = [_tile(image, "source", str(size), variants[0].plan.dst)]
     for variant in variants:
-        chosen = " (auto)" if variant.plan == automatic and variant.label in ("cover", "pad") else ""
+        chosen = " (auto)" if (variant.plan, variant.spec.fill) == automatic else ""
         result = in_levels(variant.spec, image.dtype, channels)(image)
         tiles.append(
             _tile(result, f"{variant.label}{chosen}", f"{variant.plan.dst}, {variant.cost}", variant.plan.dst)
@@ -127,13 +128,15 @@ def _picture(source: Any) -> Image:
 
 
 def _variants(image: Image, size: Size, common: Mapping[str, Any]) -> Iterator[Variant]:
-    seen = set()
+    found: dict[Any, Variant] = {}
     for label, own in _ways(Fit(**common).outline(size)):
         spec = Fit(**{**common, **own})
         planned = spec.plan(size, image)
-        if (planned, spec.fill if planned.padded else 0) not in seen:
-            seen.add((planned, spec.fill if planned.padded else 0))
-            yield Variant(label, spec, planned)
+        look = planned, spec.fill if planned.padded else 0
+        first = found.setdefault(look, Variant(label, spec, planned))
+        if own.get("centering") in CENTERINGS and planned.cropped and first.label != label:
+            found[look] = first._replace(label=f"{first.label} = {own['centering']}")
+    return iter(found.values())
 
 
 def _ways(covered: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
