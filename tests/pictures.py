@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+MODES = ("cover", "pad", "stretch")
+"""Those that are not one of the others, as ``auto`` is."""
 KINDS = ("noise", "smooth", "gradient", "ties", "checkerboard", "holes")
 
 

@@ -7,11 +7,11 @@ import pytest
 from check import check_fit
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import picture
+from pictures import MODES, picture
 
 import fastfit
 from fastfit import Fit, ImageError, OptionError, Size, SizeError, cover, fit, pad, plan, stretch
-from fastfit.words import MODES, RESAMPLES
+from fastfit.words import RESAMPLES
 
 DTYPES = (np.uint8, np.uint16, np.float32)
 CHANNELS = ((), (1,), (2,), (3,), (4,))

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from check import check_fit
-from pictures import picture
+from pictures import MODES, picture
 from PIL import Image
 
 from fastfit import Fit, OptionError, fit
-from fastfit.words import MODES
 
 TOPS = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
 DTYPES = tuple(TOPS)

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from check import check_fit
-from pictures import picture
+from pictures import MODES, picture
 from PIL import Image
 
 from fastfit import Fit, OptionError, fit
-from fastfit.words import MODES, RESAMPLES
+from fastfit.words import RESAMPLES
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MEANS, STDS = (*MEAN, 0.5), (*STD, 0.25)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pictures import MODES
 from PIL import Image
 
 from fastfit import Box, Fit, ImageError, OptionError, Placement, Plan, Size, plan
-from fastfit.words import MODES, RESAMPLES
+from fastfit.words import RESAMPLES
 
 CONVOLUTIONS = RESAMPLES[:5]
 INTERPOLATIONS = RESAMPLES[5:]

@@ -9,13 +9,12 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import KINDS, picture
+from pictures import KINDS, MODES, picture
 from PIL import Image, ImageOps
 
 from fastfit import Fit, Size, fit, plan, stretch
 from fastfit.resample import convolve
 from fastfit.resample.band import band
-from fastfit.words import MODES
 
 CONVOLUTIONS = ("lanczos", "bicubic", "hamming", "bilinear", "box")
 INTERPOLATIONS = {

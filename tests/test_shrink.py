@@ -156,7 +156,7 @@ def test_what_looks_smooth_is_judged_all_the_same(shrinks, ratio):
 
 @pytest.mark.parametrize("resample", [name for name in CONVOLUTIONS if name != "box"])
 @pytest.mark.parametrize("ratio", [2.8, 2.9, 3.1, 3.5, 3.9, 4.5, 6.3])
-@pytest.mark.parametrize("contrast", [3, 6, 9, 12, 16, 20])
+@pytest.mark.parametrize("contrast", [3, 9, 16])
 def test_a_prediction_never_lets_in_what_judging_would_not(shrinks, monkeypatch, contrast, ratio, resample):
     grain = np.random.default_rng(3).normal(128, contrast, (480, 640, 3)).clip(0, 255).astype(np.uint8)
     data, spec = jpeg(grain), Fit((int(640 / ratio), int(480 / ratio)), resample=resample)
@@ -197,7 +197,7 @@ def test_slivers_shrink_without_trouble(shrinks, size):
     assert max(shrinks) > 1 or min(size) < 4
 
 
-@pytest.mark.parametrize("size", [(1001, 667), (1003, 669), (1000, 665)])
+@pytest.mark.parametrize("size", [(1001, 667), (1000, 665)])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize(("mode", "target"), [("cover", (150, 150)), ("pad", (57, 90)), ("stretch", (60, 31))])
 def test_shrunk_picture_is_aligned(shrinks, size, orientation, mode, target):
