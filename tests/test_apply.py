@@ -167,8 +167,8 @@ def test_every_way_to_fit(resample, mode, dtype, channels):
 @pytest.mark.parametrize("channels", [(), (3,), (4,)])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("resample", ["lanczos", "box", "linear", "area"])
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (31, 9), (9, 23), (31, 23), (2, 2), (4, 1)])
-@pytest.mark.parametrize("shape", [(23, 31), (90, 31)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (31, 9), (9, 23), (31, 23)])
+@pytest.mark.parametrize("shape", [(23, 31)])
 def test_every_way_to_fit_to_thin_and_equal_sizes(shape, size, resample, dtype, channels):
     image = picture("holes", shape + channels, dtype)
     check_fit(Fit(size, "stretch", resample), image, size)

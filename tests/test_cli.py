@@ -433,6 +433,7 @@ def _interrupted(here, out, jobs):
         return *run.communicate(timeout=30), run.returncode, time.monotonic() - start
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupt_ends_soon_with_130_and_leaves_whole_files_only(here, jobs):
     _many(here)
@@ -450,6 +451,7 @@ def test_interrupt_ends_soon_with_130_and_leaves_whole_files_only(here, jobs):
             assert result.size == (1200, 900)
 
 
+@pytest.mark.kills
 def test_interrupt_shows_one_line(here):
     _many(here)
     # What workers say of an interrupt depends on what they were at; three times is nearly always.

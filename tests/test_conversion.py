@@ -271,6 +271,7 @@ def test_lines_and_single_pixels_become_tensors(shape, size, dtype, layout):
 
 @pytest.mark.parametrize("layout", ["HWC", "CHW"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_large_results_of_many_strips_are_whole(dtype, channels, layout):
     for shape, size in (((701, 203), (307, 1109)), ((203, 601), (1511, 347)), ((1300, 500), (500, 301))):

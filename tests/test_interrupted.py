@@ -337,8 +337,9 @@ def test_interrupted_in_the_middle(sink):
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.kills
 @pytest.mark.parametrize("options", [(), ("--backend", "threading")], ids=["processes", "threads"])
-@pytest.mark.parametrize("number", quickly(STATUS, signal.SIGINT))
+@pytest.mark.parametrize("number", STATUS)
 def test_interrupted_while_a_file_hangs(number, options):
     expected = undisturbed("folder")
     Path("sitecustomize.py").write_text(HANGS)
