@@ -402,3 +402,11 @@ def test_size_is_checked_as_it_will_be(capsys):
         main(["fit", "photos", "-o", "out", "--size", "16383x20", "--multiple-of", "64", "--format", "webp"]) == 2
     )
     assert "16384x64" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_auto_says_what_was_lost(capsys):
+    assert main(["fit", "photos", "-o", "out", "--size", "96x100", "--mode", "auto", "--jobs", "1"]) == 0
+    assert re.search(r"96x100 +1 images +21\.9% cropped +0\.0% padded", capsys.readouterr().out)
+    assert main(["fit", "photos", "-o", "out2", "--size", "96x48", "--mode", "auto", "--jobs", "1"]) == 0
+    assert re.search(r"96x48 +1 images +0\.0% cropped +62\.5% padded", capsys.readouterr().out)

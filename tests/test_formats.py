@@ -259,7 +259,7 @@ def test_still_of_an_animated_png_is_its_default_image():
     np.testing.assert_array_equal(image, np.asarray(opened(data)))
 
 
-@pytest.mark.parametrize(("format", "jobs"), [*((format, 1) for format in SEVERAL), ("webp", 2)])
+@pytest.mark.parametrize(("format", "jobs"), [*((each, 1) for each in SEVERAL), ("webp", 2)])
 def test_still_is_a_note_in_a_run(tmp_path, format, jobs):
     names = ("a", "b")
     for name in names:

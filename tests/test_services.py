@@ -351,12 +351,12 @@ def test_ended_presets_are_said_to_have_ended(capsys):
 def test_command_presets(capsys, tmp_path):
     assert main(["presets"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["preset", "status", "formats", "bytes", "sizes"]
+    assert lines[0].split() == ["preset", "status", "checked", "formats", "bytes", "sizes", "source"]
     assert len(lines) == 1 + len(read_presets())
     row = next(line for line in lines if line.startswith("kling "))
-    assert re_spaced(row) == "kling current jpeg png 10 MB 300 to … a side, up to 2.5:1"
+    assert spaced(row).startswith("kling current 2026-11-26 jpeg png 10 MB 300 to … a side, up to 2.5:1 https://")
     row = next(line for line in lines if line.startswith("sora-2 "))
-    assert re_spaced(row) == "sora-2 ended 2026-09-24 jpeg png webp 1280x720, 720x1280"
+    assert spaced(row).startswith("sora-2 ended 2026-09-24 2026-11-26 jpeg png webp 1280x720, 720x1280 https://")
     (tmp_path / "my.toml").write_text("[[preset]]\nname = 'mine'\nsizes = ['9x9']\n")
     assert main(["presets", "--presets", "my.toml", "--json"]) == 0
     table = json.loads(capsys.readouterr().out)
@@ -364,7 +364,7 @@ def test_command_presets(capsys, tmp_path):
     assert {row["name"]: row["source"] for row in table}["sora-2"].startswith("https://")
 
 
-def re_spaced(text):
+def spaced(text):
     return " ".join(text.split())
 
 

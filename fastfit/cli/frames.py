@@ -22,7 +22,7 @@ def presets(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_plain(preset) for preset in table.values()], indent=2, ensure_ascii=False))
         return 0
-    rows = [("preset", "status", "formats", "bytes", "sizes"), *map(_row, table.values())]
+    rows = [("preset", "status", "checked", "formats", "bytes", "sizes", "source"), *map(_row, table.values())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -35,7 +35,8 @@ def _plain(preset: Preset) -> dict[str, object]:
 
 def _row(preset: Preset) -> tuple[str, ...]:
     most = f"{preset.max_bytes / 1e6:g} MB" if preset.max_bytes else ""
-    return preset.name, preset.status, " ".join(preset.formats), most, ", ".join(_sizes(preset))
+    facts = preset.name, preset.status, preset.checked, " ".join(preset.formats), most
+    return *facts, ", ".join(_sizes(preset)), preset.source
 
 
 def _sizes(preset: Preset) -> Iterable[str]:

@@ -54,7 +54,7 @@ def fit(options: argparse.Namespace) -> int:
         where = ", ".join([*options.src, *([options.list] if options.list else [])])
         raise OptionError("SRC", "at least one image", f"none in {where}")
     status = _summed_up(report)
-    if spec.size is None or spec.multiple_of is not None:
+    if spec.size is None or spec.multiple_of is not None or spec.mode == "auto":
         _print_sizes(report)
     return status
 
