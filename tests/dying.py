@@ -21,7 +21,10 @@ import fastfit.bulk
 from fastfit.cli import main
 
 BULK = Path(fastfit.bulk.__file__).parent
-WATCHED = {str(path) for path in (*BULK.glob("sinks/*.py"), BULK / "engine.py", BULK / "journal.py")}
+WATCHED = {
+    str(path)
+    for path in (*BULK.glob("sinks/*.py"), BULK / "engine.py", BULK / "admission.py", BULK / "journal.py")
+}
 WATCHED.add(str(BULK.parent / "disk.py"))
 _open = io.open
 

@@ -125,7 +125,20 @@ PARTS = {
 }
 # The same within the part that is as large as the rest: each of its modules knows only those above it.
 BULK = (
-    *("seen", "items", "journal", "naming", "claims", "sources", "sinks", "temporary", "work", "workers", "pool"),
+    *(
+        "seen",
+        "items",
+        "journal",
+        "naming",
+        "claims",
+        "sources",
+        "sinks",
+        "admission",
+        "temporary",
+        "work",
+        "workers",
+        "pool",
+    ),
     *("report", "engine", "job", "running", "failed", "runs", "summary", "thumbnails", "page", "__init__"),
 )
 # The only parts that may import a library. Whatever is in nobody's line may be imported nowhere.

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from fastfit.bulk.claims import Claims
+from fastfit.bulk.admission import Admission, Pending
 from fastfit.bulk.items import Item, Outcome, Result
-from fastfit.bulk.journal import Journal, NoJournal, Row, rows_of, settled
+from fastfit.bulk.journal import Journal, NoJournal, Row, settled
 from fastfit.bulk.pool import Pool
 from fastfit.bulk.report import Report
 from fastfit.bulk.seen import Seen
-from fastfit.bulk.sinks import Sink, Writer, one_size
+from fastfit.bulk.sinks import Sink, Writer
 from fastfit.bulk.temporary import Temporary
 from fastfit.bulk.work import Work, code_of
 from fastfit.bulk.workers import Batch, ProcessWorker, ThreadWorker, Worker
@@ -98,14 +98,10 @@ class Engine:
         self._again, self._dedupe, self._anew = again, dedupe, anew
         self._limit, self._progress = limit, progress
         self._report = Report(journal.path)
-        self._size = _size_told(sink, work)
-        self._claims = Claims(sink.unique, sink.collisions, by_folder=one_tree and not sink.scattered)
-        for name in names:
-            self._claims.claim(name)
-        self._held: Seen | None = None
+        self._one_tree, self._names = one_tree, names
         self._digests = Seen()
         self._fed = self._settled = 0
-        self._in_work: dict[int, _Pending] = {}
+        self._in_work: dict[int, Pending] = {}
         self._ready: dict[int, Result | Outcome] = {}
         self._new_failures = self._new = self._waiting = 0
         self._over = False
@@ -123,7 +119,7 @@ class Engine:
         start = time.perf_counter()
         with ExitStack() as stack:
             stack.callback(self._journal.close)
-            self._writer: Writer = self._sink.writer(self._journal, self._work.spec, anew=self._anew)
+            self._begin(only_look=False)
             if self._dedupe and not self._journal.empty:
                 self._read_digests()
             stack.callback(lambda: self._writer.close(whole=self._over))
@@ -138,6 +134,20 @@ class Engine:
         self._report.seconds = time.perf_counter() - start
         return self._report
 
+    def _begin(self, *, only_look: bool) -> None:
+        spec = self._work.spec
+        self._writer: Writer = self._sink.writer(self._journal, spec, anew=self._anew, only_look=only_look)
+        self._admission = Admission(
+            self._sink,
+            self._writer,
+            self._journal,
+            spec,
+            self._digests,
+            one_tree=self._one_tree,
+            again=self._again,
+            names=self._names,
+        )
+
     def _read_digests(self) -> None:
         """Note the bytes of which an earlier run has made a result that is still there, and still its source's."""
         for row in settled(self._journal.path):
@@ -146,15 +156,15 @@ class Engine:
 
     def preview(self) -> Iterator[Outcome]:
         """Yield what would become of every source, from its header alone; nothing is written."""
-        self._writer = self._sink.writer(self._journal, self._work.spec, anew=self._anew, only_look=True)
+        self._begin(only_look=True)
         work = replace(self._work, headers=True)
         for number, item in enumerate(self._items):
-            pending = _Pending(item)
-            found = self._known(pending, number) or self._named(pending, number, self._size)
+            pending = Pending(item)
+            found = self._admission.admit(pending, number)
             if found is None:
                 found = work.do(number, item)
                 if found.status == "fitted" and pending.name is None and found.planned is not None:
-                    found = self._named(pending, number, found.planned.dst) or found
+                    found = self._admission.named(pending, number, found.planned.dst) or found
             if isinstance(found, Result):
                 output = pending.name if found.status == "fitted" else None
                 found = Outcome(
@@ -191,8 +201,8 @@ class Engine:
             if item is None:
                 return batch, True
             number, self._fed = self._fed, self._fed + 1
-            self._in_work[number] = pending = _Pending(item)
-            known = self._known(pending, number) or self._named(pending, number, self._size)
+            self._in_work[number] = pending = Pending(item)
+            known = self._admission.admit(pending, number)
             if known is not None:
                 self._ready[number] = known
             else:
@@ -201,92 +211,6 @@ class Engine:
             if self._fed - self._settled >= _WINDOW:
                 break
         return batch, False
-
-    def _known(self, pending: "_Pending", number: int) -> Outcome | None:
-        """Return what an earlier run has settled, and still holds."""
-        if self._journal.empty:
-            return None
-        row = self._journal.find(pending.item.source)
-        if row is None:
-            return None
-        pending.row = row
-        item, status = pending.item, row["status"]
-        if (row["source_bytes"], row["mtime_ns"]) != (item.size, item.mtime_ns) or row["error"] == "exists":
-            return None
-        if status == "failed" and self._again:
-            return None
-        if row["error"] == "duplicate" and row["digest"] not in self._digests:
-            return None
-        if status == "fitted":
-            if not self._writer.has(row) or self._is_renamed(item, number, row):
-                return None
-            self._claims.claim(row["name"])
-            self._claims_members(item, row["name"])
-        elif item.trouble is None and self._size is not None and not self._sink.pixels:
-            self._claims.claimed(self._name(item, number, self._size))  # as when it was new
-        return Outcome(item.source, row["output"], status, row["error"], row["message"], earlier=True)
-
-    def _is_renamed(self, item: Item, number: int, row: Row) -> bool:
-        """Tell whether a result has the name of another source's that has come since; what is appended stays."""
-        if not item.contested or "end" in row:
-            return False
-        size = Size(*row["output_size"])
-        alone = self._name(item._replace(contested=False), number, size)
-        return bool(row["name"] == alone != self._name(item, number, size))
-
-    def _name(self, item: Item, number: int, size: Size | None) -> str:
-        return self._sink.naming.name(item, number, size)
-
-    def _named(self, pending: "_Pending", number: int, size: Size | None) -> Result | Outcome | None:
-        """Give an item its name, if that can be told; return what speaks against it."""
-        item = pending.item
-        if item.trouble is not None:
-            return Result("failed", *item.trouble)
-        if size is None or self._sink.pixels:
-            pending.name = None if size is None else item.name
-            return None
-        row = pending.row
-        told = row.get("retry", {}) if row is not None and self._again else {}
-        name = told.get("given") or self._name(item, told.get("index", number), size)
-        if row is not None and "name" in row and not item.contested:
-            name = row["name"]  # a source that has changed keeps its name
-        pending.name = self._claims.claimed(name, lambda other: self._is_kept(other, row))
-        if pending.name is None:
-            text = f"{item.source}: expected a name of its own, got {name}, which another source has"
-            return Result("failed", "name-taken", text)
-        name = pending.name
-        if not self._claims_members(item, name):
-            text = f"{item.source}: expected names of their own for its members, got those of another sample"
-            return Result("failed", "name-taken", text)
-        if self._writer.is_source(name, item):
-            text = f"{item.source}: expected a result apart from its source, got {name}"
-            return Result("failed", "own-result", text)
-        pending.replaces = (row is not None and row.get("name") == name) or (item.contested and self._holds(name))
-        if pending.replaces or not self._writer.taken(name):
-            return None
-        text = f"{item.source}: {name} exists"
-        if row is not None and row["error"] == "exists":
-            return Outcome(item.source, None, "skipped", "exists", text, earlier=True)
-        return Result("skipped", "exists", text)
-
-    def _claims_members(self, item: Item, name: str) -> bool:
-        """Give away the names beside a result, if its sample has other members; tell whether they were free."""
-        return not item.companions or self._claims.claim(f"{os.path.splitext(name)[0]}\0members")
-
-    def _holds(self, name: str) -> bool:
-        """Tell whether a result of an earlier run has, or had, the name; rows are read only if this is asked."""
-        if self._held is None:
-            self._held = Seen()
-            for _, row in () if self._journal.empty else rows_of(self._journal.path):
-                if row["status"] == "fitted":
-                    self._held.add(self._sink.unique(row["name"]))
-        return self._sink.unique(name) in self._held
-
-    def _is_kept(self, name: str, own: Row | None) -> bool:
-        """Tell whether a name is another's for good: what was appended keeps its own, whatever comes before it."""
-        if self._journal.last is None or (own is not None and own.get("name") == name):
-            return False
-        return self._holds(name)
 
     # From the workers to the sink.
 
@@ -312,7 +236,7 @@ class Engine:
             self._progress(outcome)
             self._check_limit(outcome)
 
-    def _commit(self, number: int, pending: "_Pending", result: Result) -> Outcome:
+    def _commit(self, number: int, pending: Pending, result: Result) -> Outcome:
         """Settle one source.
 
         Raises
@@ -353,24 +277,24 @@ class Engine:
         output = written.output if written else None
         return Outcome(item.source, output, result.status, result.code, result.text, result.notes, result.planned)
 
-    def _refused(self, number: int, pending: "_Pending", result: Result) -> Result | Outcome | None:
+    def _refused(self, number: int, pending: Pending, result: Result) -> Result | Outcome | None:
         """Return what speaks against a result now that its size and its bytes are known."""
         if pending.name is None:
             size = result.planned.dst if result.planned else Size(0, 0)
-            if (spoken := self._named(pending, number, size)) is not None:
+            if (spoken := self._admission.named(pending, number, size)) is not None:
                 return spoken
         if result.digest and self._is_repeated(pending, result.digest):
             text = f"{pending.item.source}: the same bytes as another"
             return result._replace(status="skipped", code="duplicate", text=text)
         return None
 
-    def _is_repeated(self, pending: "_Pending", digest: str) -> bool:
+    def _is_repeated(self, pending: Pending, digest: str) -> bool:
         """Tell whether another source has the same bytes, and a result."""
         row = pending.row
         own = row is not None and row["status"] == "fitted" and row.get("digest") == digest
         return self._dedupe and not own and digest in self._digests
 
-    def _write(self, number: int, pending: "_Pending", result: Result, output: str | None, facts: Row) -> None:
+    def _write(self, number: int, pending: Pending, result: Result, output: str | None, facts: Row) -> None:
         item, planned = pending.item, result.planned
         row: Row = {
             "source": item.source,
@@ -415,25 +339,6 @@ class Engine:
 
 class _StoppedError(Exception):
     """Nothing can be written any more."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    """An item that is not settled."""
-
-    item: Item
-    name: str | None = None
-    row: Row | None = None
-    """What an earlier run wrote about it."""
-    replaces: bool = False
-    """Whether what has its name is its own."""
-
-
-def _size_told(sink: Sink, work: Work) -> Size | None:
-    """Return the size that names tell, as far as it is known before an image is: none where each has its own."""
-    if not sink.naming.sized:
-        return Size(0, 0)
-    return replace(work.spec, box=None).outline((1, 1)).dst if one_size(work.spec) else None
 
 
 def _maker(backend: str, work: Work, jobs: int) -> Callable[[], Worker]:
