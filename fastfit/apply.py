@@ -11,7 +11,7 @@ from fastfit.conversion import Conversion
 from fastfit.geometry import Plan
 from fastfit.resample import resample_into
 from fastfit.types import Image, Size
-from fastfit.words import Layout, Resample
+from fastfit.words import FILLS, Layout, Resample
 
 __all__ = ["Look", "apply_plan", "form"]
 
@@ -71,7 +71,7 @@ def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None
     picture = as_image(image)
     shape, dtype = form(look, planned.dst, image)
     channels, _ = look.conversion.form(picture)
-    drawn = look.fill if isinstance(look.fill, str) else None
+    drawn = look.fill if isinstance(look.fill, str) and look.fill in FILLS else None
     fill = fill_for(0 if drawn else look.fill, picture.dtype, channels)
     if out is None:
         out = np.empty(shape, dtype)

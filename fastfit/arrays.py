@@ -12,7 +12,18 @@ import numpy as np
 from fastfit.errors import ImageError, OptionError, describe
 from fastfit.types import Image
 
-__all__ = ["Fill", "as_array", "as_image", "check_out", "describe_out", "fill_for", "is_packed", "overlap"]
+__all__ = [
+    "Fill",
+    "as_array",
+    "as_image",
+    "as_levels",
+    "check_out",
+    "colour_levels",
+    "describe_out",
+    "fill_for",
+    "is_packed",
+    "overlap",
+]
 
 Fill: TypeAlias = float | Sequence[float] | str
 
@@ -81,7 +92,7 @@ def as_image(image: Image) -> Image:
 
 
 @lru_cache(maxsize=256)
-def fill_for(fill: float | tuple[float, ...], dtype: np.dtype[Any], channels: int) -> Image:
+def fill_for(fill: float | tuple[float, ...] | str, dtype: np.dtype[Any], channels: int) -> Image:
     """Return the fill as ``(1,)`` or ``(channels,)`` samples of a dtype; cached and shared, so read-only.
 
     Raises
@@ -89,6 +100,9 @@ def fill_for(fill: float | tuple[float, ...], dtype: np.dtype[Any], channels: in
     OptionError
         Neither one value nor one for each channel, or beyond what the dtype holds.
     """
+    if isinstance(fill, str):  # a colour, in levels of 8 bits, of whatever range the image has
+        scale = np.iinfo(dtype).max / 255 if np.issubdtype(dtype, np.integer) else 1 / 255
+        fill = tuple(level * scale for level in colour_levels(as_levels(fill), channels))
     values = np.atleast_1d(np.asarray(fill, dtype=np.float64))
     if values.size not in (1, channels):
         raise OptionError("fill", f"1 or {channels} values for this image", describe(fill))
@@ -102,6 +116,22 @@ def fill_for(fill: float | tuple[float, ...], dtype: np.dtype[Any], channels: in
     samples = values.astype(dtype)
     samples.flags.writeable = False
     return samples
+
+
+def as_levels(colour: str) -> tuple[int, ...]:
+    """Return ``#rrggbb`` or ``#rrggbbaa`` as levels."""
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+def colour_levels(levels: Sequence[float], channels: int) -> list[float]:
+    """Return a colour, (r, g, b) or (r, g, b, a) in levels of 8 bits, as a level for each channel of an image."""
+    red, green, blue, *alpha = levels
+    if channels <= 2:  # ITU-R BT.601, as Pillow's conversion to "L"
+        red = green = blue = (19595 * red + 38470 * green + 7471 * blue) / 65536
+    found = [red] if channels <= 2 else [red, green, blue]
+    if channels in (2, 4):
+        found += alpha or [255.0]
+    return [float(round(level)) for level in found]
 
 
 def check_out(out: Image, image: Image, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

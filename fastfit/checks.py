@@ -98,16 +98,15 @@ def as_fill(fill: Any) -> float | tuple[float, ...] | str:
     return values if len(values) > 1 else values[0]
 
 
-def _in_words(fill: str) -> tuple[float, ...] | str:
-    digits = fill.removeprefix("#")
+def _in_words(fill: str) -> str:
+    """Return a colour in six or eight digits, or what is made of the picture, by its name."""
     if fill in FILLS:
         return fill
-    if not re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}", digits):
+    if not re.fullmatch(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})", fill):
         words = ", ".join(FILLS)
         raise OptionError("fill", f"#rgb, #rrggbb, #rrggbbaa, numbers, or one of {words}", describe(fill))
-    if len(digits) == 3:
-        digits = "".join(2 * digit for digit in digits)
-    return tuple(bytes.fromhex(digits))
+    digits = fill[1:].lower()
+    return f"#{''.join(2 * digit for digit in digits) if len(digits) == 3 else digits}"
 
 
 def as_levels(name: str, values: Any, channels: int | None) -> tuple[float, ...] | None:

@@ -14,7 +14,8 @@ from fastfit.channels import flatten
 from fastfit.codec import encode
 from fastfit.geometry import Plan
 from fastfit.loading import in_levels, load
-from fastfit.presets import Preset, as_preset
+from fastfit.presets import Preset
+from fastfit.sizes import as_wanted
 from fastfit.spec import Fit
 from fastfit.types import Image, Size, SizeLike
 from fastfit.words import CENTERINGS, FILLS
@@ -69,6 +70,7 @@ def compare(
     preset_or_size: Preset | SizeLike,
     *,
     presets: Mapping[str, Preset] | None = None,
+    listen: bool = False,
     **options: Any,
 ) -> Comparison:
     """Fit a picture in every mode, with every kind of fill and centering, onto one sheet.
@@ -81,6 +83,8 @@ def compare(
         As for `Fit`.
     presets : mapping, optional
         Where names are looked up instead: what `read_presets` returns.
+    listen : bool
+        Catch what the decoder says of damage, see `load`.
     **options
         What all have in common, as in `Fit`: `crop_bounds`, `resample` …
 
@@ -103,33 +107,34 @@ def compare(
     ['cover = attention = entropy', 'cover, top', 'cover, bottom', 'pad', 'pad, #ffffff', 'pad, edge',
      'pad, reflect', 'pad, blur', 'stretch']
     """
-    image = _picture(source)
+    image = _picture(source, listen=listen)
     size, channels = Size(image.shape[1], image.shape[0]), 1 if image.ndim == 2 else image.shape[2]
-    common = {**options, "size": as_preset(preset_or_size, presets)}
+    common = {**options, "size": as_wanted(preset_or_size, presets)}
     variants = tuple(_variants(image, size, common))
     auto = Fit(**{**common, "mode": "auto"})
     automatic = auto.outline(size), auto.fill
     tiles = [_tile(image, "source", str(size), variants[0].plan.dst)]
     for variant in variants:
         chosen = " (auto)" if (variant.plan, variant.spec.fill) == automatic else ""
-        result = in_levels(variant.spec, image.dtype, channels)(image)
+        result = in_levels(variant.spec, image.dtype, variant.spec.channels or channels)(image)
         tiles.append(
             _tile(result, f"{variant.label}{chosen}", f"{variant.plan.dst}, {variant.cost}", variant.plan.dst)
         )
     return Comparison(_sheet(tiles), variants)
 
 
-def _picture(source: Any) -> Image:
+def _picture(source: Any, *, listen: bool) -> Image:
     """Return a source in 8 bits, as large as it is."""
     if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
-        return load(source, _AS_IT_IS)
+        return load(source, _AS_IT_IS, listen=listen)
     array = as_array(source)
     return in_levels(_AS_IT_IS, array.dtype, 1 if array.ndim == 2 else array.shape[-1])(array)
 
 
 def _variants(image: Image, size: Size, common: Mapping[str, Any]) -> Iterator[Variant]:
     found: dict[Any, Variant] = {}
-    for label, own in _ways(Fit(**common).outline(size)):
+    whole, covered = (Fit(**{**common, "mode": mode}).outline(size).crop for mode in ("stretch", "cover"))
+    for label, own in _ways(covered.width / whole.width < covered.height / whole.height):
         spec = Fit(**{**common, **own})
         planned = spec.plan(size, image)
         look = planned, spec.fill if planned.padded else 0
@@ -139,9 +144,8 @@ def _variants(image: Image, size: Size, common: Mapping[str, Any]) -> Iterator[V
     return iter(found.values())
 
 
-def _ways(covered: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield all ways to fit a picture, of which this is the first, with what to call them."""
-    across = covered.crop.width / covered.src.width < covered.crop.height / covered.src.height
+def _ways(across: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield all ways to fit a picture, with what to call them; `across` tells on which sides cover crops."""
     yield "cover", {"mode": "cover"}
     for place in (*(("left", "right") if across else ("top", "bottom")), *CENTERINGS):
         yield f"cover, {place}", {"mode": "cover", "centering": place}

@@ -113,7 +113,7 @@ def plan(
     source, target = as_size(src, "src"), as_size(dst, "dst")
     part = Box(0.0, 0.0, float(source.width), float(source.height)) if box is None else as_box(box, source)
     chosen = fitting_mode(as_mode(mode), part, target, as_share("max_crop", max_crop))
-    return _plan(source, target, chosen, as_centering(centering), part)
+    return planned(source, target, chosen, as_centering(centering), part)
 
 
 def fitting_mode(mode: Mode, part: Box, dst: Size, max_crop: float) -> Mode:
@@ -178,7 +178,8 @@ def as_mode(value: str) -> Mode:
 
 
 @lru_cache(maxsize=1024)
-def _plan(src: Size, dst: Size, mode: Mode, centering: tuple[float, float], part: Box) -> Plan:
+def planned(src: Size, dst: Size, mode: Mode, centering: tuple[float, float], part: Box) -> Plan:
+    """Return the plan of what has been checked; any mode but ``auto``."""
     whole = Box(0, 0, dst.width, dst.height)
     if mode == "cover":
         return Plan(src, dst, _cover(part, dst, centering), whole)

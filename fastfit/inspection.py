@@ -11,8 +11,9 @@ import numpy as np
 
 from fastfit.codec import ImageInfo, as_bytes, decode
 from fastfit.disk import read_regular
-from fastfit.errors import FastfitError
-from fastfit.presets import Preset, as_preset
+from fastfit.errors import FastfitError, OptionError
+from fastfit.presets import Preset
+from fastfit.sizes import as_wanted
 from fastfit.types import Size, SizeLike
 from fastfit.words import MAX_PIXELS, MAX_SCANS
 
@@ -74,7 +75,7 @@ def check(
     name: str | None = None,
     max_pixels: int | None = MAX_PIXELS,
     max_scans: int | None = MAX_SCANS,
-    listen: bool = False,
+    listen: bool = True,
 ) -> Check:
     """Tell whether a service takes a file as it is.
 
@@ -83,8 +84,8 @@ def check(
     source : path or bytes
         A file, or what is in one. It is decoded as a whole.
     preset_or_size : Preset, Size, (int, int) or str
-        ``"sora-2"``: any size of this preset; ``"sora-2:1280x720"``: this one; ``"1280x720"``: this size, and no
-        other rule than that it is one whole picture that is shown as it is stored.
+        ``"sora-2"``: any size of this preset; ``"sora-2:1280x720"``: this one; ``"1280x720"``: this size, one
+        whole picture that is shown as it is stored, in a format that is written here, and nothing else.
     presets : mapping, optional
         Where names are looked up instead: what `read_presets` returns.
     name : str, optional
@@ -92,7 +93,8 @@ def check(
     max_pixels, max_scans : int, optional
         What is decoded at most, see `decode`.
     listen : bool
-        Catch what the decoder says of damage, see `decode`.
+        Catch what the decoder says of damage, which redirects the process's stderr meanwhile, see `decode`.
+        Without it JPEGs and TIFFs pass whose decoder invented pixels.
 
     Returns
     -------
@@ -106,6 +108,8 @@ def check(
     ------
     SizeError
         No such preset, or it does not have that size.
+    OptionError
+        `source` is neither a path nor bytes.
 
     Examples
     --------
@@ -115,13 +119,14 @@ def check(
     >>> check(picture.data, "kling").passed, check(picture.data, "sora-2").passed
     (True, False)
     """
-    preset = as_preset(preset_or_size, presets)
+    preset = as_wanted(preset_or_size, presets)
+    if not isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
+        raise OptionError("source", "a path, bytes, a bytearray or a memoryview", f"a {type(source).__name__}")
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    called = name or path or "data"
-    asked = preset_or_size if isinstance(preset_or_size, str) else preset.name
-    mend = f"fastfit fit {shlex.quote(path or 'FILE')} -o OUT --size {asked}"
+    called = next(each for each in (name, path, "data") if each is not None)
+    mend = f"fastfit fit {shlex.quote(path or 'FILE')} -o OUT --size {preset.name}"
     try:
-        data = as_bytes(source) if path is None else read_regular(Path(path))  # type: ignore[arg-type]
+        data = as_bytes(source, "source") if path is None else read_regular(Path(path))  # type: ignore[arg-type]
     except (FastfitError, OSError) as error:
         unread = Finding("whole", False, "a file that can be read", _said(error, called), "look for another one")
         return Check(called, preset.name, (unread,))
@@ -131,7 +136,8 @@ def check(
         broken = Finding("whole", False, "a whole picture", _said(error, called), "fetch or export it once more")
         return Check(called, preset.name, (broken, _bytes(preset, data, mend)))
     channels = 1 if image.ndim == 2 else image.shape[2]
-    opaque = channels in (2, 4) and bool((image[..., -1] == np.iinfo(image.dtype).max).all())
+    top = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1.0
+    opaque = channels in (2, 4) and bool((image[..., -1] >= top).all())
     findings = (
         _whole(info),
         _format(preset, info, mend),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fastfit.arrays import as_levels, colour_levels
 from fastfit.codec import ImageInfo, as_bytes, from_linear
 from fastfit.disk import read_regular
 from fastfit.errors import CodecError, FastfitError, OptionError, describe
@@ -17,6 +18,7 @@ from fastfit.resample import INTERPOLATIONS
 from fastfit.shrink import decode_for
 from fastfit.spec import Fit
 from fastfit.types import Image
+from fastfit.words import FILLS
 
 __all__ = ["as_input", "check_spec", "fill_levels", "fitted_from", "in_levels", "load", "named"]
 
@@ -165,7 +167,7 @@ def in_levels(spec: Fit, dtype: np.dtype[np.generic], channels: int) -> Fit:
     ------
     OptionError
     """
-    fill = spec.fill if isinstance(spec.fill, str) else fill_levels(spec.fill, dtype, channels)
+    fill = spec.fill if spec.fill in FILLS else fill_levels(spec.fill, dtype, channels)
     if dtype == np.uint16 and spec.dtype is not None:
         return replace(spec, fill=fill, scale=(1 if spec.scale is None else spec.scale) / 257)
     return spec if fill == spec.fill else replace(spec, fill=fill)
@@ -187,17 +189,12 @@ def fill_levels(
     OptionError
     """
     if isinstance(fill, str):
-        fill = 0
+        fill = 0 if fill in FILLS else as_levels(fill)
     levels = [float(level) for level in np.atleast_1d(np.asarray(fill, np.float64))]
     if len(levels) == 1:
         levels *= channels
     elif len(levels) in (3, 4) and min(levels) >= 0 and max(levels) <= 255:
-        red, green, blue, *alpha = levels
-        if channels <= 2:  # ITU-R BT.601, as Pillow's conversion to "L"
-            red = green = blue = (19595 * red + 38470 * green + 7471 * blue) / 65536
-        levels = [red] if channels <= 2 else [red, green, blue]
-        if channels in (2, 4):
-            levels += alpha or [255.0]
+        levels = colour_levels(levels, channels)
     else:
         raise OptionError("fill", "1, 3 or 4 values from 0 to 255", describe(fill))
     if min(levels) < 0 or max(levels) > 255:

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from fastfit.words import FORMATS, Mode
 
 __all__ = ["Preset", "as_preset", "mode_for", "modes_by_content", "read_presets"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]+x[0-9]+(/[0-9]+)?)?")
+"""What is behind the colon is the size that a preset is pinned to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Preset:
             if not isinstance(getattr(self, name), str):
                 raise OptionError(name, "text", describe(getattr(self, name)))
         date = self.checked.isoformat() if isinstance(self.checked, datetime.date) else self.checked
+        if not isinstance(date, str):
+            raise OptionError("checked", "a date", describe(self.checked))
         set_(self, "checked", date)
         if not _NAME.fullmatch(self.name) and not is_size(self.name):
             raise OptionError("name", "letters, digits, dots, - and _", describe(self.name))
@@ -104,8 +108,10 @@ class Preset:
             raise OptionError("sizes", "sizes, an area or a rule", "none")
         if self.area and self.limits:
             raise OptionError("area", "an area alone, or limits of the sides", "both")
-        if self.min_side and self.max_side and self.min_side > self.max_side:
-            raise OptionError("min_side", f"at most max_side, {self.max_side}", str(self.min_side))
+        step = self.multiple_of or 1
+        if self.max_side and -(-(self.min_side or 1) // step) > self.max_side // step:
+            got = f"{self.min_side or 1} to {self.max_side}"
+            raise OptionError("max_side", f"a multiple of {step} among the sides allowed", got)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -123,7 +129,8 @@ class Preset:
         """The options of a `Fit` that give each picture a size that is accepted."""
         if self.sizes:
             return {"sizes": self.sizes} if len(self.sizes) > 1 else {"size": self.sizes[0]}
-        named = {"area": self.area} if self.area else {"limits": self.limits}
+        # With a multiple alone, the size stays as it is but for that.
+        named = {"area": self.area} if self.area else {"limits": self.limits or {"min_side": 1}}
         return {**named, "multiple_of": self.multiple_of}
 
     def objection(self, size: Size) -> str | None:
@@ -139,7 +146,8 @@ class Preset:
             return f"sides of at least {self.min_side}"
         if self.max_side and long > self.max_side:
             return f"sides of at most {self.max_side}"
-        if self.max_aspect and long > self.max_aspect * short:
+        # As the decimal that was written: floats would refuse some of what just keeps to it.
+        if self.max_aspect and Fraction(long, short) > Fraction(repr(self.max_aspect)):
             return f"an aspect of at most {self.max_aspect:g}:1"
         return None
 
@@ -155,9 +163,8 @@ class Preset:
         if expected := self.objection(one):
             raise SizeError("size", f"{expected} for {self.name}", str(one))
         none = {"multiple_of": None, "min_side": None, "max_side": None, "max_aspect": None, "area": None}
-        return Preset(
-            **{**{each.name: getattr(self, each.name) for each in fields(self)}, **none, "sizes": (one,)}
-        )
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Preset(**{**named, **none, "sizes": (one,), "name": f"{self.name.partition(':')[0]}:{one}"})
 
 
 def read_presets(path: str | os.PathLike[str] | None = None) -> dict[str, Preset]:
@@ -206,10 +213,21 @@ def as_preset(value: "Preset | SizeLike", presets: Mapping[str, Preset] | None =
     table = _built_in() if presets is None else presets
     name, _, size_ = value.strip().partition(":")
     if name not in table:
-        near = difflib.get_close_matches(name.lower(), table, n=4, cutoff=0.4)
-        near += [each for each in table if name and each.startswith(name.lower()) and each not in near][:4]
-        raise SizeError("size", f"WIDTHxHEIGHT or a preset, {', '.join(near or table)}", describe(value))
-    return table[name].pinned(size_) if ":" in value else table[name]
+        raise SizeError(
+            "size", f"WIDTHxHEIGHT or a preset, {', '.join(_near(name.lower(), table))}", describe(value)
+        )
+    if ":" not in value:
+        return table[name]
+    if not is_size(size_):
+        raise SizeError("size", f"{name} or {name}:WIDTHxHEIGHT", describe(value))
+    return table[name].pinned(size_)
+
+
+def _near(name: str, table: Mapping[str, Preset]) -> list[str]:
+    """Return the names that may have been meant: of which it is the beginning, or they of it; then those alike."""
+    begun = [each for each in table if name and (each.startswith(name) or name.startswith(each))]
+    alike = [each for each in difflib.get_close_matches(name, table, n=4, cutoff=0.5) if each not in begun]
+    return begun + alike or list(table) or ["of which there are none"]
 
 
 def modes_by_content() -> dict[str, Mode]:
@@ -251,8 +269,8 @@ def _built_in() -> dict[str, Preset]:
 
 def _presets_of(data: bytes, name: str) -> dict[str, Preset]:
     try:
-        table = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OptionError(name, "TOML", str(error)) from error
     rows = table.pop("preset", None)
     if table or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -268,7 +286,7 @@ def _presets_of(data: bytes, name: str) -> dict[str, Preset]:
             preset = Preset(**row)
         except (OptionError, SizeError) as error:
             raise error.renamed(f"{where}: {error.name}") from error
-        if preset.name in found or is_size(preset.name) or preset.name == "auto":
+        if preset.name in found or is_size(preset.name) or ":" in preset.name or preset.name == "auto":
             raise OptionError(f"{where}: name", "one that no other has, and that is no size", preset.name)
         found[preset.name] = preset
     return found

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple, Unpack
 from fastfit.arrays import as_array
 from fastfit.codec import SUFFIXES, ImageInfo, as_bytes, kept_format
 from fastfit.disk import read_regular
+from fastfit.errors import OptionError
 from fastfit.files import checked, encoded, fitted_bytes
 from fastfit.loading import in_levels
 from fastfit.options import Input, Output
-from fastfit.presets import Preset, as_preset
+from fastfit.presets import Preset
+from fastfit.sizes import as_wanted
 from fastfit.spec import Fit, Options
 from fastfit.types import SizeLike
 from fastfit.words import MIN_QUALITY, QUALITY, Mode
@@ -75,7 +77,7 @@ def payload(
     min_quality : int
         The least quality, 1 to 100.
     icc : {"keep", "srgb", "strip"}
-        What becomes of a colour profile, see `Output`.
+        What becomes of a colour profile, that of a PIL image, too, see `Output`. Only files are converted.
     input : Input, optional
         How files are read.
     presets : mapping, optional
@@ -108,7 +110,7 @@ def payload(
     >>> payload(np.zeros((300, 400, 3), np.uint8), "sora-2:1280x720", mode="pad", fill="blur").mime
     'image/jpeg'
     """
-    preset = as_preset(preset_or_size, presets)
+    preset = as_wanted(preset_or_size, presets)
     spec = Fit(preset, mode, **options)
     writing = Output(format, quality=quality, max_bytes=max_bytes, min_quality=min_quality, icc=icc)
     reading, writing = checked(spec, input, writing.accepted_by(preset))
@@ -126,10 +128,13 @@ def payload(
 
 
 def _of_image(image: Any, spec: Fit, output: Output) -> tuple[bytes, ImageInfo]:
+    if output.icc == "srgb":
+        raise OptionError("icc", "keep or strip for an image that is decoded", "srgb")
     array = as_array(image)
+    profile = getattr(image, "info", {}).get("icc_profile")  # of a PIL image
     channels = spec.channels or (1 if array.ndim == 2 else array.shape[-1])
     fitted = in_levels(spec, array.dtype, channels)(array)
-    return encoded(fitted, ImageInfo("array"), spec, output)
+    return encoded(fitted, ImageInfo("array", icc_profile=profile), spec, output)
 
 
 def _plain(name: str) -> str:

@@ -11,7 +11,7 @@ from fastfit.errors import OptionError, SizeError, describe
 from fastfit.presets import Preset, as_preset
 from fastfit.types import MOST_PIXELS, Size, SizeLike, as_aspect, as_sequence, as_size, as_whole, is_size
 
-__all__ = ["Limits", "Rule", "as_rule", "buckets"]
+__all__ = ["Limits", "Rule", "as_rule", "as_wanted", "buckets"]
 
 _MOST_AREA = MOST_PIXELS * MOST_PIXELS
 
@@ -158,6 +158,18 @@ def _as_limits(values: Mapping[str, float] | Sequence[float | None]) -> Limits:
     return Limits(**read)
 
 
+def as_wanted(value: SizeLike | Preset, presets: Mapping[str, Preset] | None = None) -> Preset:
+    """Return what is wanted of a picture as a preset, whatever it is given as; see `as_preset`.
+
+    Raises
+    ------
+    SizeError
+    """
+    if isinstance(value, str) and value.strip().startswith("auto:"):
+        return Preset(value.strip(), sizes=tuple(_automatic(value.strip())), alpha=True)
+    return as_preset(value, presets)
+
+
 def _automatic(text: str) -> list[Size]:
     match = re.fullmatch(r"auto:([^/]+)(?:/([0-9]{1,9}))?", text)
     if match is None:
@@ -208,7 +220,9 @@ def _within(limits: Limits, w: Fraction, h: Fraction, step: int) -> Size:
     least = -(-(limits.min_side or 1) // step) * step
     most = (limits.max_side or MOST_PIXELS) // step * step
     if least > most:
-        raise SizeError("size", f"a multiple of {step} among the sides allowed", f"{limits.min_side} to {most}")
+        raise SizeError(
+            "size", f"a multiple of {step} among the sides allowed", f"{limits.min_side or 1} to {limits.max_side}"
+        )
     widest = Fraction(repr(limits.max_aspect)) if limits.max_aspect else Fraction(MOST_PIXELS)
     short = min(w, h)
     long = min(max(w, h), short * widest)

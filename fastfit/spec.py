@@ -24,7 +24,7 @@ from fastfit.checks import (
 from fastfit.conversion import Conversion
 from fastfit.errors import OptionError, describe
 from fastfit.focus import focus
-from fastfit.geometry import Plan, as_mode, as_share, plan
+from fastfit.geometry import Plan, as_mode, as_share, fitting_mode, planned
 from fastfit.presets import Preset
 from fastfit.resample import INTERPOLATIONS
 from fastfit.sizes import Rule, as_rule
@@ -32,9 +32,6 @@ from fastfit.types import Box, Image, Size, SizeLike, as_box, as_flag, as_sequen
 from fastfit.words import CENTERINGS, LAYOUTS, MAX_CROP, RESAMPLES, Layout, Mode, Resample
 
 __all__ = ["Fit", "Options"]
-
-_NOTHING = 1e-3
-"""Pixels of a source that a crop may lack by rounding alone."""
 
 
 class Options(TypedDict, total=False):
@@ -89,7 +86,8 @@ class Fit:
         draws the eye, ``"entropy"`` to where most is to be seen; then the picture of `pad` is in the middle.
     fill : float, sequence of float, or str
         What `pad` leaves around the picture: one value, or one for each channel of the result, in the image's own
-        range, before `scale`; ``"#rrggbb"`` is the same in levels of 8 bits. Or what is made of the picture:
+        range, before `scale`; or a colour, ``"#rrggbb"`` or ``"#rrggbbaa"``, whatever range and channels an image
+        has (floats from 0 to 1). Or what is made of the picture:
         ``"edge"`` repeats its last pixels, ``"reflect"`` mirrors it, ``"blur"`` is itself, enlarged to fill
         everything and blurred. Also what shows through where `channels` drops alpha: a colour, or black.
     box : (float, float, float, float), optional
@@ -258,7 +256,7 @@ class Fit:
             return self._planned(source, self.centering)
         if image is None:
             raise OptionError("centering", "an image to look at, as in plan(src, image)", describe(self.centering))
-        return self._planned(source, self._seen(self.outline(source), as_image(as_array(image))))
+        return self._planned(source, self._seen(source, as_image(as_array(image))))
 
     def outline(self, src: SizeLike) -> Plan:
         """Return a plan as far as it can be told without a picture.
@@ -271,27 +269,36 @@ class Fit:
         """
         return self._planned(as_size(src, "src"), (0.5, 0.5) if self.centering in CENTERINGS else self.centering)
 
-    def _planned(self, source: Size, centering: Sequence[float] | str) -> Plan:
+    def _planned(self, source: Size, centering: Any) -> Plan:
+        found = self._exactly(source, centering)
+        return found.snapped() if self.resample in INTERPOLATIONS else found.in_floats()
+
+    def _exactly(self, source: Size, centering: Any) -> Plan:
         part = self._part(source)
         size = self._rule.size_for(part.width, part.height)
-        planned = plan(source, size, self.mode, centering=centering, box=part, max_crop=self.max_crop)
-        return planned.snapped() if self.resample in INTERPOLATIONS else planned.in_floats()
+        return planned(source, size, fitting_mode(self.mode, part, size, self.max_crop), centering, part)
 
     def _part(self, source: Size) -> Box:
         """Return what of a source is used, in its pixels."""
         if self.crop_bounds is not None:
             left, top, right, bottom = as_sequence(self.crop_bounds)
             return Box(left * source.width, top * source.height, right * source.width, bottom * source.height)
-        return Box(0, 0, *source) if self.box is None else as_box(self.box, source)
+        return (
+            Box(0.0, 0.0, float(source.width), float(source.height))
+            if self.box is None
+            else as_box(self.box, source)
+        )
 
-    def _seen(self, outline: Plan, image: Image) -> tuple[float, float]:
+    def _seen(self, source: Size, image: Image) -> tuple[float, float]:
         """Return the centering that the picture decides on, looked at at whatever scale it comes."""
-        part, crop = self._part(outline.src), outline.crop
-        if max(part.width - crop.width, part.height - crop.height) < _NOTHING:
+        part, crop = self._part(source), self._exactly(source, (0.5, 0.5)).crop
+        across, down = image.shape[1] / source.width, image.shape[0] / source.height
+        width, height = crop.width * across, crop.height * down
+        # Nothing to choose, or less than a pixel to see.
+        if (crop.width, crop.height) == (part.width, part.height) or min(width, height) < 1:
             return 0.5, 0.5
-        across, down = image.shape[1] / outline.src.width, image.shape[0] / outline.src.height
         scaled = Box(part.left * across, part.top * down, part.right * across, part.bottom * down)
-        return focus(image, scaled, (crop.width * across, crop.height * down), str(self.centering))
+        return focus(image, scaled, (width, height), str(self.centering))
 
     def form(self, image: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Return the shape and dtype of the result for an image, as `out` must have them.

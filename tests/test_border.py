@@ -109,9 +109,25 @@ def test_a_file_with_alpha_is_laid_over_black_for_jpeg():
     assert image.max() < 3
 
 
-@pytest.mark.parametrize(
-    ("fill", "levels"), [("#ff8000", (255, 128, 0)), ("ff8000", (255, 128, 0)), ("#f80", (255, 136, 0))]
-)
-def test_colours_in_hexadecimal(fill, levels):
-    assert Fit("9x9", fill=fill) == Fit("9x9", fill=levels)
-    assert Fit("9x9", fill="#01020304").fill == (1, 2, 3, 4)
+@pytest.mark.parametrize(("fill", "levels"), [("#ff8000", (255, 128, 0)), ("#F80", (255, 136, 0))])
+def test_colours_are_of_whatever_range_and_channels_an_image_has(fill, levels):
+    def corner(shape, dtype=np.uint8, **options):
+        return Fit("9x20", "pad", fill=fill, **options)(np.zeros(shape, dtype))[0, 0]
+
+    grey = round(0.299 * levels[0] + 0.587 * levels[1] + 0.114 * levels[2])
+    np.testing.assert_array_equal(corner((9, 9, 3)), levels)
+    np.testing.assert_array_equal(corner((9, 9, 4)), (*levels, 255))
+    np.testing.assert_array_equal(corner((9, 9, 2)), (grey, 255))
+    assert corner((9, 9)) == grey
+    np.testing.assert_array_equal(corner((9, 9, 3), np.uint16), np.multiply(levels, 257))
+    np.testing.assert_allclose(corner((9, 9, 3), np.float32), np.divide(levels, 255), rtol=1e-6)
+    np.testing.assert_array_equal(corner((9, 9), channels=3), levels)
+    assert Fit("9x9", fill=fill).fill == "#{:02x}{:02x}{:02x}".format(*levels)
+    data = encode(np.zeros((9, 9, 3), np.uint16), "png")
+    image, _ = decode(fit_bytes(data, Fit("9x20", "pad", fill=fill)))
+    np.testing.assert_array_equal(image[0, 0], np.multiply(levels, 257))
+
+
+def test_a_colour_may_have_alpha():
+    image = np.zeros((9, 9, 4), np.uint8)
+    np.testing.assert_array_equal(Fit("9x20", "pad", fill="#01020304")(image)[0, 0], (1, 2, 3, 4))

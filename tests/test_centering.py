@@ -112,6 +112,24 @@ def test_images_of_every_kind(way, shape):
     assert Fit("100x100", centering=way).plan((800, 200), image).crop.right > 780
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("size", "options", "shape"),
+    [
+        ("10000x1", {}, (10000, 1, 3)),
+        ("1x10000", {}, (1, 10000, 3)),
+        ("9x7", {"crop_bounds": (0.5, 0, 0.500000000001, 1)}, (300, 400, 3)),
+        ("9x7", {"box": (5, 5, 5.1, 9)}, (300, 400, 3)),
+        ("3x5", {}, (1, 1, 3)),
+    ],
+)
+def test_less_than_a_pixel_is_nothing_to_look_at(way, size, options, shape):
+    image = np.full(shape, 9, np.uint8)
+    image[0, 0] = 200
+    spec = Fit(size, centering=way, **options)
+    np.testing.assert_array_equal(spec(image), Fit(size, **options)(image))
+
+
 def test_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = lopsided(800, 200)

@@ -89,6 +89,32 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert info.format == "png"
 
 
+def test_places_are_those_along_which_the_part_is_cropped():
+    found = compare(scene(500, 300), "100x90", crop_bounds=(0.4, 0, 0.6, 1))
+    assert {"cover, top", "cover, bottom"} <= {label.split(" = ")[0] for label in by_label(found)}
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("given", [1, 3, 4])
+def test_channels_may_be_asked_for(channels, given):
+    assert compare(scene(50, 30, given), "90x60", channels=channels).variants
+
+
+def test_the_sheet_does_not_replace_the_photo(tmp_path, capsys):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(saved(scene(40, 30), "jpeg"))
+    before = path.read_bytes()
+    assert main(["compare", str(path), "--size", "16x9", "-o", str(tmp_path / "." / "a.jpg")]) == 2
+    assert "-o: expected a name apart from the photo's" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_damage_is_an_error_for_the_command(capsys, tmp_path):
+    words = ["compare", str(DATA / "invented_middle.jpg"), "--size", "16x9", "-o", str(tmp_path / "s.png")]
+    assert main(words) == 2
+    assert "invented_middle.jpg: expected an undamaged jpeg image" in capsys.readouterr().err
+
+
 def test_errors():
     with pytest.raises(SizeError):
         compare(scene(9, 9), "nothing")

@@ -3,8 +3,13 @@
 import base64
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from encoded import saved, scene
@@ -259,7 +264,8 @@ def test_truncated_files_are_not_whole(name):
 
 
 def test_damage_that_the_decoder_tells_of():
-    assert failed(DATA / "invented_middle.jpg", "9x9", listen=True) == ["whole", "size"]
+    assert failed(DATA / "invented_middle.jpg", "9x9") == ["whole", "size"]
+    assert failed(DATA / "invented_middle.jpg", "9x9", listen=False) == ["size"]
 
 
 def test_an_animation_is_not_one_still():
@@ -272,6 +278,33 @@ def test_what_cannot_be_read_is_a_finding(tmp_path):
         found = check(source, "sora-2")
         assert not found.passed
         assert found.findings[0].rule == "whole"
+
+
+def test_a_profile_of_a_pil_image_is_kept():
+    with Image.open(DATA / "display_p3.jpg") as image:
+        found = payload(image, "64x36")
+        assert decode(found.data)[1].icc_profile == image.info["icc_profile"]
+        with pytest.raises(
+            OptionError, match="icc: expected keep or strip for an image that is decoded, got srgb"
+        ):
+            payload(image, "64x36", icc="srgb")
+
+
+def test_pictures_of_floats_are_of_no_accepted_format():
+    data = cv2.imencode(".tiff", np.ones((72, 128, 4), np.float32))[1].tobytes()
+    assert failed(data, "sora-2") == ["format", "size", "alpha"]
+
+
+@pytest.mark.parametrize("source", [np.zeros((9, 9), np.uint8), 5, None, io.BytesIO(b"")])
+def test_what_is_no_file_is_an_error(source):
+    with pytest.raises(OptionError, match="source: expected a path, bytes"):
+        check(source, "9x9")
+
+
+def test_bucketed_sizes():
+    assert check(payload(PHOTO, "auto:128x128/64").data, "auto:128x128/64").passed
+    with pytest.raises(SizeError, match="auto:"):
+        payload(PHOTO, "auto:128")
 
 
 def test_opaque_alpha_is_alpha():
@@ -296,7 +329,7 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("here")
 def test_command_check(capsys):
     assert main(["check", "good.jpg", "--size", "sora-2:1280x720"]) == 0
-    assert capsys.readouterr().out.startswith("good.jpg: accepted (sora-2)\n  pass whole: ")
+    assert capsys.readouterr().out.startswith("good.jpg: accepted (sora-2:1280x720)\n  pass whole: ")
     assert main(["check", "good.jpg", "bad one.png", "nothing.jpg", "--size", "sora-2"]) == 1
     shown = capsys.readouterr()
     assert "bad one.png: refused (sora-2)\n" in shown.out
@@ -314,6 +347,32 @@ def test_command_check_in_json(capsys):
     assert [each["rule"] for each in bad["findings"]] == RULES
     assert [each["rule"] for each in bad["findings"] if not each["passed"]] == ["size", "alpha"]
     assert set(bad["findings"][0]) == {"rule", "passed", "expected", "found", "mend"}
+
+
+@pytest.mark.usefixtures("here")
+def test_command_check_knows_own_presets(capsys):
+    Path("my.toml").write_text("[[preset]]\nname = 'mine'\nsizes = ['9x9']\nstatus = 'x\\n\\u001b[31m\u00e9'\n")
+    assert main(["check", "good.jpg", "--size", "mine", "--presets", "my.toml"]) == 1
+    mend = re.search(
+        r"fastfit (fit good.jpg -o OUT --size mine --presets my.toml)$", capsys.readouterr().out, re.M
+    )
+    assert main(mend.group(1).split()) == 0
+    assert main(["check", "OUT/good.jpg", "--size", "mine", "--presets", "my.toml"]) == 0
+    capsys.readouterr()
+    assert main(["presets", "--presets", "my.toml"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert main(["fit", "good.jpg", "-o", "out", "--size", "9x9", "--presets", "nope.toml"]) == 2
+
+
+@pytest.mark.parametrize("words", [["presets"], ["presets", "--json"], ["fit", "--help"], ["compare", "--help"]])
+def test_terminals_need_not_know_every_letter(words):
+    run = subprocess.run(
+        [sys.executable, "-m", "fastfit", *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
 
 
 @pytest.mark.usefixtures("here")
@@ -354,7 +413,9 @@ def test_command_presets(capsys, tmp_path):
     assert lines[0].split() == ["preset", "status", "checked", "formats", "bytes", "sizes", "source"]
     assert len(lines) == 1 + len(read_presets())
     row = next(line for line in lines if line.startswith("kling "))
-    assert spaced(row).startswith("kling current 2026-11-26 jpeg png 10 MB 300 to … a side, up to 2.5:1 https://")
+    assert spaced(row).startswith(
+        "kling current 2026-11-26 jpeg png 10 MB 300 to ... a side, up to 2.5:1 https://"
+    )
     row = next(line for line in lines if line.startswith("sora-2 "))
     assert spaced(row).startswith("sora-2 ended 2026-09-24 2026-11-26 jpeg png webp 1280x720, 720x1280 https://")
     (tmp_path / "my.toml").write_text("[[preset]]\nname = 'mine'\nsizes = ['9x9']\n")

@@ -32,6 +32,7 @@ _CODES = {
     errno.EFBIG: "disk-full",
     errno.EROFS: "read-only",
 }
+_LEAST = 1e-9
 _HEAD = 1 << 18
 """Bytes in which nearly all files have their header; Exif and profiles come before it."""
 _KINDS = ((CodecError, "undecodable"), (SizeError, "size"), (OptionError, "option"), (FastfitError, "image"))
@@ -88,7 +89,8 @@ class Filters:
 def enlargement(planned: Plan) -> float:
     """Return how many times longer a stretch becomes, along the axis that gains most."""
     width, height = planned.inner_size
-    return max(width / planned.crop.width, height / planned.crop.height)
+    # A sliver of a large picture may have no extent in C floats.
+    return max(width / max(planned.crop.width, _LEAST), height / max(planned.crop.height, _LEAST))
 
 
 @dataclass(frozen=True, slots=True)

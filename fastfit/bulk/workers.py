@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fastfit.bulk.items import Item, Result
@@ -228,17 +228,19 @@ def _handlers_held() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: handler for number, handler in before.items() if callable(handler)}
     try:
         for number in before:
             signal.signal(number, lambda number, _frame: came.append(number))
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        # A handler that is back may raise at once; the other has to be put back all the same.
+        with ExitStack() as stack:
+            for number, handler in before.items():
+                stack.callback(signal.signal, number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 # In the worker process.

@@ -32,11 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0 all fitted, 1 with failures, 2 could not start."""
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _TRACKER_WARNINGS)))
     before = _on_termination(_terminate)
-    own = sys.stderr
+    own, command = sys.stderr, ""
     try:
         _open_streams()
         sys.stderr = _apart(sys.stderr)
         options = parser().parse_args(arguments)
+        command = options.command
         return _run(options)
     except BrokenPipeError:  # whoever read our output, `head` say, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastfit: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
-        print("fastfit: interrupted; without --overwrite the same command goes on from here", file=sys.stderr)
+        goes_on = "; without --overwrite the same command goes on from here"
+        print(f"fastfit: interrupted{'' if _HOMES.get(command) == 'frames' else goes_on}", file=sys.stderr)
         return 143 if isinstance(error, _Terminated) else 130
     finally:
         apart, sys.stderr = sys.stderr, own

@@ -110,11 +110,12 @@ def parser() -> argparse.ArgumentParser:
         type=values.place,
         default=(0.5, 0.5),
         metavar="X,Y|PLACE",
-        help="from 0,0, left and top, to 1,1; or top, bottom-left, …; or attention or entropy, where the picture"
+        help="from 0,0, left and top, to 1,1; or top, bottom-left, ...; or attention or entropy, where the picture"
         " decides what is cropped (default: center)",
     )
     fit.add_argument(
         "--fill",
+        type=values.colour,
         default="#000000",
         metavar="COLOUR|edge|reflect|blur",
         help="borders, and ground under transparency in JPEG: #rgb, #rrggbb or #rrggbbaa (default: #000000); or"
@@ -199,7 +200,7 @@ def _add_frames(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     compare.add_argument("--crop", dest="crop_bounds", type=values.numbers, metavar="L,T,R,B", help="see fit")
     for each in (check, compare):
-        each.add_argument("--size", metavar="WxH|PRESET", required=True, help="as for fit: 1280x720, sora-2, …")
+        each.add_argument("--size", metavar="WxH|PRESET", required=True, help="as for fit: 1280x720, sora-2, ...")
         add_presets(each)
     presets = commands.add_parser(
         "presets",

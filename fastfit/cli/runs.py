@@ -84,9 +84,10 @@ def report(options: argparse.Namespace) -> int:
 
 def _preset(options: argparse.Namespace) -> Preset | None:
     """Return the preset that is given for a size."""
+    table = read_presets(options.presets)
     if options.size is None or is_size(options.size) or options.size.strip().startswith("auto:"):
         return None
-    preset = as_preset(options.size, read_presets(options.presets))
+    preset = as_preset(options.size, table)
     if preset.status != "current":
         print(printable(f"fastfit: note: {preset.title or preset.name}: {preset.status}"), file=sys.stderr)
     return preset

@@ -3,7 +3,7 @@
 import argparse
 import re
 
-__all__ = ["amount", "area", "jobs", "limit", "numbers", "place", "seconds"]
+__all__ = ["amount", "area", "colour", "jobs", "limit", "numbers", "place", "seconds"]
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -25,6 +25,11 @@ def area(text: str) -> int:
 def place(text: str) -> tuple[float, ...] | str:
     """Return numbers with commas between them, or a word as it is."""
     return numbers(text) if "," in text or re.match(r"[-+.0-9]", text) else text
+
+
+def colour(text: str) -> str:
+    """Return a colour with its #, which shells may take for a comment; a word as it is."""
+    return f"#{text}" if re.fullmatch(r"([0-9a-fA-F]{3}){1,2}|[0-9a-fA-F]{8}", text) else text
 
 
 def jobs(text: str) -> int:
