@@ -274,6 +274,7 @@ def photos(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_benchmark_tells_what_is_kept(photos, tmp_path):
     run, rows = benchmark(tmp_path, "--photos", str(photos), "--subjects", str(photos / "marks.csv"), "--verbose")
     assert run.returncode == 0, run.stderr

@@ -12,6 +12,8 @@ import pytest
 from encoded import saved, scene
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 MODULE = ("-m", "benchmarks")
 # Every float that fastfit makes is off by three levels, or so; threads lose a row, slowly.

@@ -12,6 +12,8 @@ import pytest
 from encoded import saved, scene
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 COLUMNS = ("file", "class", "expect", "expect_width", "expect_height")
 
