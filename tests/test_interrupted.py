@@ -135,7 +135,7 @@ def test_dying_at_many_lines(variant):
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("stride", quickly((1, 4), 4))
-@pytest.mark.parametrize("sink", quickly(SINKS, "shards", "npy"))
+@pytest.mark.parametrize("sink", quickly(SINKS, "npy"))
 def test_dying_in_the_middle_of_a_write(sink, stride):
     steps, wrong = dying("write", 1, stride, *words(sink))
     assert wrong == []
@@ -445,7 +445,7 @@ def small_disk(here):
         subprocess.run(["umount", "-l", place], check=True)
 
 
-@pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy"), "shards"))
+@pytest.mark.parametrize("sink", quickly(("folder", "shards", "npy")))
 def test_full_disk(small_disk, sink):
     arguments = words(sink, "--format", "png", "--jobs", "2", size="120x100")
     expected = undisturbed(sink, "--format", "png", "--size", "120x100")
