@@ -60,7 +60,7 @@ def test_both_borders_of_an_odd_rest_are_told():
 def test_no_pair_of_sizes_is_padded_otherwise_than_reported():
     """All 3.61 million sources from 100 to 1999 pixels a side, to 640x640."""
     # Beneath the cache of `plan`, which so many would only churn.
-    planned_for, dst = geometry._plan.__wrapped__, Size(640, 640)
+    planned_for, dst = geometry.planned.__wrapped__, Size(640, 640)
     heights = np.arange(100, 2000)
     for width in range(100, 2000):
         corners, matrices, back, applied = (
