@@ -126,7 +126,7 @@ def check(
     called = next(each for each in (name, path, "data") if each is not None)
     mend = f"fastfit fit {shlex.quote(path or 'FILE')} -o OUT --size {preset.name}"
     try:
-        data = as_bytes(source, "source") if path is None else read_regular(Path(path))  # type: ignore[arg-type]
+        data = _read(source)
     except (FastfitError, OSError) as error:
         unread = Finding("whole", False, "a file that can be read", _said(error, called), "look for another one")
         return Check(called, preset.name, (unread,))
@@ -148,6 +148,12 @@ def check(
         _frames(info, mend),
     )
     return Check(called, preset.name, findings)
+
+
+def _read(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> bytes:
+    if isinstance(source, (str, os.PathLike)):
+        return read_regular(Path(source))
+    return as_bytes(source, "source")
 
 
 def _said(error: BaseException, called: str) -> str:

@@ -33,6 +33,7 @@ _CODES = {
     errno.EROFS: "read-only",
 }
 _LEAST = 1e-9
+"""Pixels of a side that an enlargement is counted from."""
 _HEAD = 1 << 18
 """Bytes in which nearly all files have their header; Exif and profiles come before it."""
 _KINDS = ((CodecError, "undecodable"), (SizeError, "size"), (OptionError, "option"), (FastfitError, "image"))
