@@ -13,8 +13,9 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 import fastfit
+from benchmarks.machine import machine
 from benchmarks.photos import photographs
-from benchmarks.timing import interleaved, machine, one_core, summary
+from benchmarks.timing import interleaved, one_core, summary
 from fastfit.types import Image
 
 SOURCES = ((500, 375), (1024, 768), (1920, 1080), (4032, 3024), (6000, 4000))

@@ -15,8 +15,9 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 import fastfit
+from benchmarks.machine import machine
 from benchmarks.photos import photographs
-from benchmarks.timing import interleaved, machine, one_core, summary
+from benchmarks.timing import interleaved, one_core, summary
 from fastfit.types import Image, Size, as_size
 
 Floats: TypeAlias = npt.NDArray[np.float32]

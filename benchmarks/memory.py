@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import fastfit
 from benchmarks.links import link_photographs
+from benchmarks.machine import machine
 from benchmarks.photos import photographs
 from benchmarks.process_tree import watch
-from benchmarks.timing import machine
 from fastfit.threads import cores
 from fastfit.types import Size, as_size
 

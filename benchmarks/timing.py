@@ -1,19 +1,15 @@
 """Interleaved timing on one core: what can be said on a machine that others use too."""
 
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 from threadpoolctl import threadpool_info
 
-import fastfit
 from fastfit.threads import single_threaded
 
 
@@ -57,15 +53,3 @@ def one_core() -> Iterator[str]:
     finally:
         if before:
             os.sched_setaffinity(0, before)
-
-
-def machine() -> dict[str, str]:
-    """Describe what was measured on, and with what."""
-    packages = ("numpy", "opencv-python-headless", "pillow")
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    versions = {name: version(name) for name in packages}
-    return {"cpu": model, "python": platform.python_version(), "fastfit": fastfit.__version__, **versions}

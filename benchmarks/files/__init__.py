@@ -11,8 +11,8 @@ import fastfit
 from benchmarks.files.contenders import NAMES, OURS, Contender, MissingError, contenders
 from benchmarks.files.table import Runs, facts, lines
 from benchmarks.links import link_photographs
+from benchmarks.machine import machine
 from benchmarks.photos import photographs
-from benchmarks.timing import machine
 from fastfit.threads import cores
 from fastfit.types import Size, as_size
 
