@@ -57,6 +57,8 @@ class Band:
     """``(n_out,)``: the first input line of each output line, relative to `start`."""
     taps: Floats
     """``(n_out, most)``: the weights of each output line from there on; zeros behind its last."""
+    error: float
+    """Levels by which float32 sums of 8-bit samples may be off."""
 
 
 @lru_cache(maxsize=128)
@@ -94,7 +96,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     exact = quantized and (span > _MOST_TAPS or _many_halves(centers, scale, span, halves))
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:
-        return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1), dtype))
+        return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1), dtype), 0.0)
     widening = max(scale, 1.0)
     support *= widening
     first = np.maximum((centers - support + 0.5).astype(np.int64), 0)
@@ -115,7 +117,18 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     first -= start
     weights = weights.astype(dtype, copy=False)
     layout = list(_layout(first.tolist(), (last - start).tolist(), size, slack, round(size * scale)))
-    return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights)
+    error = _error(weights.shape[1], halves)
+    return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights, error)
+
+
+def _error(taps: int, halves: str) -> float:
+    """Return by how much float32 sums of 8-bit samples may be off, in levels.
+
+    An addition is off by 2^-17 at most, and by 2^-16 where the sum overshoots 256. Errors of many additions cancel
+    and grow as the root of their number; but not those of a box, where every addition is of the same weight.
+    """
+    root = taps if halves == "always" else 2.5 * taps**0.5
+    return float(2.0**-16 * (2 + min(2 / 3 * taps, root)))
 
 
 def multiply(band: Band, x: Floats, y: Floats) -> None:

@@ -41,9 +41,7 @@ def finish(band: Band, x: Floats, y: Floats, out: Image, *, draft: bool) -> None
     elif band.taps.shape[1] == 1:  # the samples themselves
         np.copyto(out, y, casting="unsafe")
     else:
-        # Each of the sums' additions is off by 2^-17 at most, by 2^-16 where it overshoots 256. Where that
-        # decides, sum again.
-        doubt = 2.0**-16 * (2.0 + band.taps.shape[1] * 2 / 3)
+        doubt = band.error  # where that decides, sum again
         direct = out.flags.c_contiguous and y.size % 8 == 0
         other = scratch("other", (-(-y.size // 8), 8), np.uint8)
         rounded = out.reshape(-1, 8) if direct else scratch("rounded", other.shape, np.uint8)
