@@ -1,3 +1,4 @@
+import importlib
 import statistics
 import threading
 import time
@@ -15,7 +16,7 @@ from PIL import Image, ImageOps
 
 from fastfit import Fit, Size, fit, plan, stretch
 from fastfit.resample import convolve
-from fastfit.resample.band import band, multiply
+from fastfit.resample.band import band, multiply, pieces
 
 CONVOLUTIONS = ("lanczos", "bicubic", "hamming", "bilinear", "box")
 INTERPOLATIONS = {
@@ -426,6 +427,37 @@ def test_a_band_is_the_reference_matrix(data, n_in, n_out, resample, quantized):
     tolerance = 2.0**-22 if quantized else 1e-6
     np.testing.assert_allclose(dense(banded, n_in), expected, rtol=0, atol=tolerance)
     np.testing.assert_array_equal(rows(banded, n_in), dense(banded, n_in))
+
+
+@given(st.data(), st.integers(1, 400), st.integers(1, 400), st.sampled_from(CONVOLUTIONS), st.integers(1, 100))
+def test_pieces_of_a_band_are_the_band(data, n_in, n_out, resample, lines):
+    low, high = data.draw(extents(n_in))
+    whole = band(n_in, n_out, low, high, resample, True)
+    if whole.runs:
+        cut = pieces(whole, lines)
+        assert [piece.lines.start for piece in cut[1:]] == [piece.lines.stop for piece in cut[:-1]]
+        assert all(piece.band.n_out >= lines for piece in cut[:-1])
+        for form in (dense, rows):
+            np.testing.assert_array_equal(np.vstack([form(piece.band, n_in) for piece in cut]), form(whole, n_in))
+        for piece in cut:
+            inputs = slice(whole.start + piece.inputs.start, whole.start + piece.inputs.stop)
+            assert inputs == slice(piece.band.start, piece.band.stop)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("src", "dst"), [((301, 211), (97, 450)), ((97, 450), (301, 83)), ((151, 160), (302, 150))]
+)
+@pytest.mark.parametrize("most_bytes", [1 << 13, 1 << 16, 1 << 19])
+def test_what_is_in_work_at_once_changes_nothing(monkeypatch, dtype, channels, src, dst, most_bytes):
+    image = picture("noise", (src[1], src[0], channels), dtype)
+    expected = stretch(image, dst)
+    module = importlib.import_module("fastfit.resample.convolve")
+    monkeypatch.setattr(module, "_ALONE", module._Strip(most_bytes, 1024))
+    # Of what is not 8 bits, the order of additions decides on the last bit.
+    tolerance = {np.uint8: 0, np.uint16: 1, np.float32: 1e-6}[dtype]
+    np.testing.assert_allclose(stretch(image, dst), expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("resample", CONVOLUTIONS)

@@ -6,8 +6,9 @@ their product is a single batched ``np.matmul``; a `Run` is such a stretch. A fe
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -40,6 +41,16 @@ class Run:
     """Input lines from one window to the next."""
     weights: Floats
     """``(blocks, lines, window)``."""
+
+    @property
+    def out_stop(self) -> int:
+        """One more than the last output line."""
+        return self.out_start + len(self.weights) * int(self.weights.shape[1])
+
+    @property
+    def in_stop(self) -> int:
+        """One more than the last input line of the last window."""
+        return self.in_start + (len(self.weights) - 1) * self.stride + int(self.weights.shape[2])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +132,55 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights, error)
 
 
+class Piece(NamedTuple):
+    """Some of a band's lines."""
+
+    band: Band
+    """That makes them."""
+    lines: slice
+    """Which lines they are of the output."""
+    inputs: slice
+    """Which input lines they are made of, relative to the whole band's `start`."""
+
+
+@lru_cache(maxsize=128)
+def pieces(whole: Band, lines: int) -> tuple[Piece, ...]:
+    """Cut a band that has runs, between blocks, into pieces of at least `lines` output lines, but for the last."""
+    if lines >= whole.n_out:
+        return (Piece(whole, slice(0, whole.n_out), slice(0, whole.stop - whole.start)),)
+    cuts = [0]
+    for run in whole.runs:
+        blocks, size, _ = run.weights.shape
+        for end in range(run.out_start + size, run.out_start + blocks * size + 1, size):
+            if end - cuts[-1] >= lines or end == whole.n_out:
+                cuts.append(end)
+    return tuple(_piece(whole, begin, end) for begin, end in pairwise(cuts))
+
+
+def _piece(whole: Band, begin: int, end: int) -> Piece:
+    cut = [_part(run, begin, end) for run in whole.runs if run.out_start < end and begin < run.out_stop]
+    low, high = min(run.in_start for run in cut), max(run.in_stop for run in cut)
+    band = Band(
+        whole.start + low,
+        whole.start + high,
+        end - begin,
+        tuple(replace(run, out_start=run.out_start - begin, in_start=run.in_start - low) for run in cut),
+        whole.dtype,
+        whole.first[begin:end] - low,
+        whole.taps[begin:end],
+        whole.error,
+    )
+    return Piece(band, slice(begin, end), slice(low, high))
+
+
+def _part(run: Run, begin: int, end: int) -> Run:
+    """Return the blocks of a run that make the output lines from `begin` to `end`, which do not cut blocks."""
+    size = run.weights.shape[1]
+    first = max(begin - run.out_start, 0) // size
+    weights = run.weights[first : (end - run.out_start) // size]
+    return Run(run.out_start + first * size, run.in_start + first * run.stride, run.stride, weights)
+
+
 def _error(taps: int, halves: str) -> float:
     """Return by how much float32 sums of 8-bit samples may be off, in levels.
 
@@ -140,8 +200,7 @@ def multiply(band: Band, x: Floats, y: Floats) -> None:
         windows = np.ndarray(
             (blocks, window, lanes), x.dtype, x, run.in_start * row, (run.stride * row, row, x.itemsize)
         )
-        stop = run.out_start + blocks * lines
-        np.matmul(run.weights, windows, out=y[run.out_start : stop].reshape(blocks, lines, lanes))
+        np.matmul(run.weights, windows, out=y[run.out_start : run.out_stop].reshape(blocks, lines, lanes))
 
 
 def _many_halves(centers: Float64, scale: float, span: float, halves: str) -> bool:

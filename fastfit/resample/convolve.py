@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import cv2
 import numpy as np
 
-from fastfit.resample.band import Band, Floats, band, multiply
+from fastfit.resample.band import Band, Floats, band, multiply, pieces
 from fastfit.resample.rounding import finish
 from fastfit.resample.scratch import scratch
 from fastfit.types import Box, Image, Size
@@ -28,6 +28,8 @@ _ALONE = _Strip(5 << 20, 1024)
 # From a sweep of 5 to 20 MiB: 2 threads do 1.6 to 1.9 times the work of one, instead of 1.2 to 1.6.
 _AMONG_THREADS = _Strip(14 << 20, 3072)
 _MIN_LANES = 64
+# How many of the input lines that a piece reads are new to it, for each that the piece before has read, too.
+_LEAST_NEW = 3
 
 _local = threading.local()
 
@@ -129,25 +131,28 @@ def _two_passes(image: Image, passes: Passes, out: Image, write: _Write | None) 
 def _resample_height(
     image: Image, band: Band, out: Image, dtype: np.dtype[Any], write: _Write | None = None, *, draft: bool
 ) -> None:
-    """Resample the first axis of ``(H, W, C)``, in strips of columns."""
+    """Resample the first axis of ``(H, W, C)``: some lines at a time or, of very long ones, strips of columns."""
     if not band.runs:
         (write or _store)(image, out)
         return
     channels = image.shape[2]
     source = image.reshape(image.shape[0], -1)
-    lanes = _lanes(band, source.shape[1], 1 if write is None else channels)
-    for at in range(0, source.shape[1], lanes):
-        strip = source[:, at : at + lanes]
-        x, y = _buffers(band, strip.shape[1])
-        np.copyto(x, strip, casting="unsafe")
-        multiply(band, x, y)
-        if write is None:
-            finish(band, x, y, out.reshape(band.n_out, -1)[:, at : at + lanes], draft=draft)
-        else:
-            block = scratch("block", y.shape, dtype)
-            finish(band, x, y, block, draft=draft)
-            columns = slice(at // channels, (at + lanes) // channels)
-            write(block.reshape(band.n_out, -1, channels), out[:, columns])
+    total = source.shape[1]
+    lines = _lines(band, total)
+    lanes = total if lines else _lanes(band, total, 1 if write is None else channels)
+    for piece, made, inputs in pieces(band, lines or band.n_out):
+        for at in range(0, total, lanes):
+            strip = source[inputs, at : at + lanes]
+            x, y = _buffers(piece, strip.shape[1])
+            np.copyto(x, strip, casting="unsafe")
+            multiply(piece, x, y)
+            if write is None:
+                finish(piece, x, y, out.reshape(band.n_out, -1)[made, at : at + lanes], draft=draft)
+            else:
+                block = scratch("block", y.shape, dtype)
+                finish(piece, x, y, block, draft=draft)
+                columns = slice(at // channels, (at + lanes) // channels)
+                write(block.reshape(piece.n_out, -1, channels), out[made, columns])
 
 
 def _store(image: Image, out: Image) -> None:
@@ -185,6 +190,20 @@ def _turned(strip: Image) -> Image:
     np.copyto(copy, strip)
     turned = scratch("turned", (width, height, channels), strip.dtype)
     return cv2.transpose(copy, turned).reshape(width, height * channels)
+
+
+def _lines(band: Band, total: int) -> int:
+    """Choose how many output lines, of `total` samples, are made at a time; 0 if strips of columns are better.
+
+    Whole lines are written where they belong, strips by way of a copy. But input lines that two pieces read become
+    floats twice.
+    """
+    strip: _Strip = getattr(_local, "strip", _ALONE)
+    scale, taps = (band.stop - band.start) / band.n_out, band.taps.shape[1]
+    most = int((strip.most_bytes / (band.dtype.itemsize * total) - taps) / (1 + scale))
+    if most < band.n_out and most * scale < _LEAST_NEW * taps:
+        return 0
+    return -(-band.n_out // -(-band.n_out // most))
 
 
 def _lanes(band: Band, total: int, multiple: int) -> int:

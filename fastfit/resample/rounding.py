@@ -35,9 +35,10 @@ def finish(band: Band, x: Floats, y: Floats, out: Image, *, draft: bool) -> None
         cv2.threshold(y, 0.0, 0.0, cv2.THRESH_TOZERO, y)
         cv2.convertScaleAbs(y, out, 1.0, _DRAFT_UP)
     elif y.dtype == np.float64:
-        rounded = scratch("rounded", y.shape, np.uint8)
+        rounded = out if out.flags.c_contiguous else scratch("rounded", y.shape, np.uint8)
         _round(y, _HALF_UP, rounded)
-        np.copyto(out, rounded)
+        if rounded is not out:
+            np.copyto(out, rounded)
     elif band.taps.shape[1] == 1:  # the samples themselves
         np.copyto(out, y, casting="unsafe")
     else:
