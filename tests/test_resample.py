@@ -411,11 +411,11 @@ def dense(banded, n_in):
 
 def rows(banded, n_in):
     """Write the taps of a band, line by line, into a matrix, (n_out, n_in)."""
-    matrix = np.zeros((banded.n_out, n_in + banded.taps.shape[1]))
+    matrix = np.zeros((banded.n_out, n_in))
     for line, (first, taps) in enumerate(zip(banded.first, banded.taps, strict=True)):
+        assert 0 <= first <= first + len(taps) <= banded.stop - banded.start, "taps leave the band"
         matrix[line, banded.start + first :][: len(taps)] = taps
-    assert not matrix[:, n_in:].any(), "a weight beyond the input"
-    return matrix[:, :n_in]
+    return matrix
 
 
 @given(st.data(), st.integers(1, 400), st.integers(1, 400), st.sampled_from(CONVOLUTIONS), st.booleans())
@@ -426,7 +426,7 @@ def test_a_band_is_the_reference_matrix(data, n_in, n_out, resample, quantized):
     # One unit of 22 bits: a double that errs in its last bit may round to another integer.
     tolerance = 2.0**-22 if quantized else 1e-6
     np.testing.assert_allclose(dense(banded, n_in), expected, rtol=0, atol=tolerance)
-    np.testing.assert_array_equal(rows(banded, n_in), dense(banded, n_in))
+    np.testing.assert_array_equal(rows(banded, n_in).astype(banded.dtype), dense(banded, n_in))
 
 
 @given(st.data(), st.integers(1, 400), st.integers(1, 400), st.sampled_from(CONVOLUTIONS), st.integers(1, 100))

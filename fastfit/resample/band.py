@@ -65,9 +65,9 @@ class Band:
     dtype: np.dtype[Any]
     """Of the weights, and so of the sums: float32 or float64."""
     first: npt.NDArray[np.int64]
-    """``(n_out,)``: the first input line of each output line, relative to `start`."""
-    taps: Floats
-    """``(n_out, most)``: the weights of each output line from there on; zeros behind its last."""
+    """``(n_out,)``: for each output line an input line, relative to `start`, with `most` lines from there on."""
+    taps: Float64
+    """``(n_out, most)``: the weights of these lines, with zeros where an output line has fewer."""
     error: float
     """Levels by which float32 sums of 8-bit samples may be off."""
 
@@ -107,7 +107,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     exact = quantized and (span > _MOST_TAPS or _many_halves(centers, scale, span, halves))
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:
-        return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1), dtype), 0.0)
+        return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1)), 0.0)
     widening = max(scale, 1.0)
     support *= widening
     first = np.maximum((centers - support + 0.5).astype(np.int64), 0)
@@ -126,10 +126,10 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     size, slack = _block_size(scale, 2 * support, n_out)
     start, stop = int(first[0]), int(last[-1])
     first -= start
-    weights = weights.astype(dtype, copy=False)
     layout = list(_layout(first.tolist(), (last - start).tolist(), size, slack, round(size * scale)))
     error = _error(weights.shape[1], halves)
-    return Band(start, stop, n_out, _fill(layout, first, weights), dtype, first, weights, error)
+    runs = _fill(layout, first, weights.astype(dtype, copy=False))
+    return Band(start, stop, n_out, runs, dtype, *_within(first, weights, stop - start), error)
 
 
 class Piece(NamedTuple):
@@ -159,7 +159,8 @@ def pieces(whole: Band, lines: int) -> tuple[Piece, ...]:
 
 def _piece(whole: Band, begin: int, end: int) -> Piece:
     cut = [_part(run, begin, end) for run in whole.runs if run.out_start < end and begin < run.out_stop]
-    low, high = min(run.in_start for run in cut), max(run.in_stop for run in cut)
+    low = min(*(run.in_start for run in cut), int(whole.first[begin]))
+    high = max(*(run.in_stop for run in cut), int(whole.first[end - 1]) + whole.taps.shape[1])
     band = Band(
         whole.start + low,
         whole.start + high,
@@ -201,6 +202,18 @@ def multiply(band: Band, x: Floats, y: Floats) -> None:
             (blocks, window, lanes), x.dtype, x, run.in_start * row, (run.stride * row, row, x.itemsize)
         )
         np.matmul(run.weights, windows, out=y[run.out_start : run.out_stop].reshape(blocks, lines, lanes))
+
+
+def _within(first: npt.NDArray[np.int64], weights: Float64, n_in: int) -> tuple[npt.NDArray[np.int64], Float64]:
+    """Let no line's weights, with the zeros behind them, reach beyond the input: put the zeros in front."""
+    most = weights.shape[1]
+    late = np.flatnonzero(first > n_in - most)
+    if late.size:
+        shifted = np.arange(most) - (first[late, None] - (n_in - most))
+        weights = weights.copy()
+        weights[late] = np.where(shifted < 0, 0.0, weights[late[:, None], shifted])
+        first = np.minimum(first, n_in - most)
+    return first, weights
 
 
 def _many_halves(centers: Float64, scale: float, span: float, halves: str) -> bool:

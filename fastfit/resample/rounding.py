@@ -51,17 +51,16 @@ def finish(band: Band, x: Floats, y: Floats, out: Image, *, draft: bool) -> None
         cv2.threshold(y, 0.0, 0.0, cv2.THRESH_TOZERO, y)
         _round(y, doubt, rounded)
         _round(y, -doubt, other)
-        samples = rounded.reshape(-1)[: y.size].reshape(y.shape)
+        samples = rounded.reshape(-1)[: y.size]
         places = _differing(rounded, other)
         if places.size > y.size // _MOST_DOUBTFUL:
             y = scratch("exact", y.shape, np.float64)
             multiply(_exactly(band), x.astype(np.float64), y)
             _round(y, _HALF_UP, samples)
         else:
-            line, lane = np.divmod(places, y.shape[1])
-            samples[line, lane] = _exact(band, x, line, lane)
+            samples[places] = _exact(band, x, places)
         if not direct:
-            np.copyto(out, samples)
+            np.copyto(out, samples.reshape(y.shape))
 
 
 @lru_cache(maxsize=8)
@@ -94,15 +93,19 @@ def _differing(rounded: Image, other: Image) -> npt.NDArray[np.intp]:
     return places
 
 
-def _exact(
-    band: Band, x: Floats, line: npt.NDArray[np.intp], lane: npt.NDArray[np.intp]
-) -> npt.NDArray[np.float64]:
-    """Sum single samples in float64, where Pillow's integers are exact, and round them half up."""
-    lines = np.minimum(band.first[line, None] + np.arange(band.taps.shape[1]), len(x) - 1)
-    products = band.taps[line].astype(np.float64)
-    products *= x.reshape(-1)[lines * x.shape[1] + lane[:, None]]
-    rounded: npt.NDArray[np.float64] = np.clip(np.floor(products.sum(axis=1) + 0.5), 0, 255)
-    return rounded
+def _exact(band: Band, x: Floats, places: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Sum single samples in float64, where Pillow's integers are exact, and round them half up.
+
+    `places` are flat indices of the sums.
+    """
+    lanes, most = x.shape[1], band.taps.shape[1]
+    line = places // lanes
+    lane = places - line * lanes
+    # What each may read as one axis: NumPy copies along it, instead of looking up an index for each number.
+    windows = np.ndarray((len(x) - most + 1, lanes, most), x.dtype, x, 0, (*x.strides, x.strides[0]))
+    sums: npt.NDArray[np.float64] = np.einsum("ij,ij->i", band.taps[line], windows[band.first[line], lane])
+    sums += 0.5
+    return np.clip(np.floor(sums, out=sums), 0, 255, out=sums)
 
 
 def store(values: Floats, out: Image) -> None:
