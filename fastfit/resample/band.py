@@ -21,7 +21,7 @@ Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 # Pillow's 8-bit weights are integers of this many bits; as float32 they are still exact.
 _WEIGHT_BITS = 22
 # 8-bit sums of more taps than this are float64: float32 leaves too many in doubt.
-_MOST_TAPS = 256
+_MOST_TAPS = 1024
 # The cost of one matrix product and of one np.matmul call, in multiply-adds per lane. From a sweep of block
 # sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are worth.
 _PRODUCT_COST, _CALL_COST = 13, 400
