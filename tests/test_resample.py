@@ -46,6 +46,15 @@ TARGETS = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True, params=[None, 0], ids=["small", "never small"])
+def most_products(request):
+    """Let every test run twice: most of these images are small enough for the way of small ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param is not None:
+            patch.setattr("fastfit.resample.small._MOST_PRODUCTS", request.param)
+        yield
+
+
 def pillow(image, size, mode, resample, **options):
     """Fit with Pillow."""
     made, method = Image.fromarray(image), Image.Resampling[resample.upper()]
@@ -384,7 +393,9 @@ def test_extremes_take_no_more_memory_than_source_and_result(src, mode):
 @given(*[st.tuples(st.integers(1, 120), st.integers(1, 120))] * 2)
 def test_no_intermediate_is_larger_than_source_and_result(src, dst):
     image = np.zeros((src[1], src[0]), np.uint8)
-    asked = middles(lambda: stretch(image, dst))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastfit.resample.small._MOST_PRODUCTS", 0)
+        asked = middles(lambda: stretch(image, dst))
     assert len(asked) == (src[0] != dst[0] and src[1] != dst[1])
     assert all(samples <= max(src[0] * src[1], dst[0] * dst[1]) for samples in asked)
 

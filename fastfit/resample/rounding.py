@@ -36,7 +36,7 @@ def finish(band: Band, x: Floats, y: Floats, out: Image, *, draft: bool) -> None
         cv2.convertScaleAbs(y, out, 1.0, _DRAFT_UP)
     elif y.dtype == np.float64:
         rounded = out if out.flags.c_contiguous else scratch("rounded", y.shape, np.uint8)
-        _round(y, _HALF_UP, rounded)
+        round_half_up(y, rounded)
         if rounded is not out:
             np.copyto(out, rounded)
     elif band.taps.shape[1] == 1:  # the samples themselves
@@ -56,7 +56,7 @@ def finish(band: Band, x: Floats, y: Floats, out: Image, *, draft: bool) -> None
         if places.size > y.size // _MOST_DOUBTFUL:
             y = scratch("exact", y.shape, np.float64)
             multiply(_exactly(band), x.astype(np.float64), y)
-            _round(y, _HALF_UP, samples)
+            round_half_up(y, samples)
         else:
             samples[places] = _exact(band, x, places)
         if not direct:
@@ -68,6 +68,11 @@ def _exactly(band: Band) -> Band:
     """Return the same band with float64 weights."""
     runs = tuple(replace(run, weights=run.weights.astype(np.float64)) for run in band.runs)
     return replace(band, runs=runs, dtype=np.dtype(np.float64))
+
+
+def round_half_up(sums: Floats, out: Image) -> None:
+    """Write exact sums into as many 8-bit samples, rounded as Pillow's integers are; both are contiguous."""
+    _round(sums, _HALF_UP, out)
 
 
 def _round(values: Floats, shift: float, out: Image) -> None:
