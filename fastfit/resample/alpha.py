@@ -9,6 +9,10 @@ from fastfit.types import Image
 # Colours under less alpha than this share of the full value are set to 0: nobody sees them, and what is left of
 # them after ringing is noise.
 _VISIBLE = 2.0**-17
+# What 8-bit colours are divided by: as much as they are multiplied by, where there is no alpha.
+_DIVISORS = np.array([255, *range(1, 256)], np.uint8)
+# Makes rounding down of rounding to the nearest: quotients by up to 255 are whole or 1/255 below, at least.
+_DOWN = -0.5 + 1 / 512
 
 
 def premultiply(image: Image) -> Image:
@@ -44,14 +48,13 @@ def unpremultiply(image: Image) -> None:
         ``uint8``: Pillow's integer division, rounded down and clipped; colours under alpha 0 stay as they are.
         ``float32``: colours under (next to) no alpha become 0.
     """
-    alpha = image[..., -1]
     if image.dtype == np.uint8:
-        divisor = np.where(alpha == 0, np.float32(255), alpha.astype(np.float32))
-        for channel in range(image.shape[2] - 1):
-            quotient = image[..., channel] * np.float32(255)
-            quotient /= divisor
-            np.copyto(image[..., channel], np.minimum(quotient, 255, out=quotient), casting="unsafe")
+        *colours, alpha = cv2.split(image)
+        divisor = cv2.LUT(alpha, _DIVISORS)
+        divided = [cv2.divide(colour, divisor, scale=255.0, dtype=cv2.CV_32F) for colour in colours]
+        cv2.merge([*(cv2.convertScaleAbs(quotient, beta=_DOWN) for quotient in divided), alpha], image)
     else:
+        alpha = image[..., -1]
         with np.errstate(all="ignore"):  # what is not finite stays where it is
             most = float(np.max(alpha, where=np.isfinite(alpha), initial=0.0))
             hidden = alpha <= _VISIBLE * most

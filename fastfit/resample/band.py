@@ -106,7 +106,7 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     scale = float(np.float32(high - low)) / n_out
     centers: Float64 = low + (np.arange(n_out, dtype=np.float64) + 0.5) * scale
     span = 2 * support * max(scale, 1.0)
-    exact = quantized and (span > _MOST_TAPS or _many_halves(centers, scale, span, halves))
+    exact = quantized and (min(span, n_in) > _MOST_TAPS or _many_halves(centers, scale, span, halves))
     dtype = np.dtype(np.float64 if exact else np.float32)
     if low == int(low) and high == low + n_out:
         return Band(int(low), int(high), n_out, (), dtype, np.arange(n_out), np.ones((n_out, 1)), 0.0)
