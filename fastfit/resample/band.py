@@ -1,6 +1,6 @@
 """The weights of one axis as a banded matrix, cut into dense blocks that BLAS multiplies.
 
-Output line i is a weighted sum of neighbouring input lines. Four to eight output lines together read one
+Output line i is a weighted sum of neighbouring input lines. One to eight output lines together read one
 window of input lines: a small dense matrix. Where the windows of successive blocks start at equal distances,
 their product is a single batched ``np.matmul``; a `Run` is such a stretch. A few runs make up an axis.
 """
@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
@@ -27,8 +28,13 @@ _MOST_TAPS = 1024
 _PRODUCT_COST, _CALL_COST = 13, 400
 # From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed.
 _MOST_PRODUCTS = 1_000_000
-_BLOCK_SIZES = (4, 5, 6, 7, 8)
-_SLACKS = (0, 1, 2, 3, 4, 6, 8)
+# How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight: in OpenBLAS's kernels for
+# AVX-512 and, of one line a product of a matrix and a vector, for AVX2. Other numbers of lines are slower.
+_WITH_AVX512 = {2: 1.55, 4: 1.02, 8: 1.0}
+_WITHOUT = {1: 1.45, 4: 1.33, 8: 1.0}
+_CPU_AVX512_SKX = 256  # OpenCV's number of the feature, of which Python has no name
+_BLOCK_SIZES = _WITH_AVX512 if cv2.checkHardwareSupport(_CPU_AVX512_SKX) else _WITHOUT
+_SLACKS = (0, 1, 2, 3, 4, 6, 8, 12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,7 +265,8 @@ def _block_size(scale: float, taps: float, n_out: int) -> tuple[int, int]:
         drift = abs(size * scale - round(size * scale))
         blocks = n_out / size
         runs = min(blocks, 1 + blocks * drift / (slack + 1))
-        return n_out * (size * scale + taps + slack) + blocks * _PRODUCT_COST + runs * _CALL_COST
+        added = n_out * _BLOCK_SIZES[size] * (size * scale + taps + slack)
+        return added + blocks * _PRODUCT_COST + runs * _CALL_COST
 
     return min(((size, slack) for size in _BLOCK_SIZES for slack in _SLACKS), key=lambda pair: cost(*pair))
 
