@@ -13,6 +13,7 @@ import fastfit
 from benchmarks.contenders import Contender, Found, discover
 from benchmarks.contenders.arrays import CONTENDERS, FILTERS, HEED_ALL, OURS, REFERENCE, Make, Task
 from benchmarks.correctness import aliasing, compared, plates
+from benchmarks.grid import measure_grid
 from benchmarks.machine import load, machine
 from benchmarks.photos import photographs
 from benchmarks.results import Correctness, Result, Row
@@ -41,19 +42,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cold", action="store_true", help="forget the weights each time, as for sizes never seen"
     )
+    parser.add_argument(
+        "--grid",
+        action="store_true",
+        help="instead, Pillow and fastfit on sizes and types of all kinds, stretched",
+    )
     parser.add_argument("--threads", type=int, default=1, help="of every library, and cores (default: 1)")
     parser.add_argument("--rounds", type=int, default=11, help="runs of each in turn (default: 11)")
 
 
 def found(options: argparse.Namespace) -> Found[Make]:
     """Look which contenders are there."""
-    return discover(CONTENDERS, options.against, (REFERENCE, OURS))
+    every = {name: CONTENDERS[name] for name in (REFERENCE, OURS)} if options.grid else CONTENDERS
+    return discover(every, options.against, (REFERENCE, OURS))
 
 
 def measure(options: argparse.Namespace) -> Result:
     """Measure every contender on every pair of sizes."""
     path = max(photographs(options.photos), key=_pixels)
     photo, _ = fastfit.decode(path.read_bytes(), name=path.name)
+    what = ["resample", "threads"] if options.grid else ["mode", "resample", "cold", "threads"]
     with pinned(options.threads) as pins:
         there = found(options)
         for contender in there.present.values():
@@ -64,11 +72,10 @@ def measure(options: argparse.Namespace) -> Result:
         after = load()
     result = Result(
         benchmark="arrays",
-        title=f"one photograph of many sizes, array to array: {options.mode}, {options.resample}",
+        title=_title(options),
         reference=REFERENCE,
         rows=tuple(rows),
-        options={name: getattr(options, name) for name in ("mode", "resample", "cold", "threads")}
-        | {"photograph": path.name},
+        options={"grid": options.grid, "photograph": path.name} | {name: getattr(options, name) for name in what},
         machine=machine(),
         versions=there.versions,
         missing=there.missing,
@@ -76,6 +83,11 @@ def measure(options: argparse.Namespace) -> Result:
         faults=tuple(faults),
     )
     return replace(result, notes=(*_beside(result), *_notes(options, pins), *notes))
+
+
+def _title(options: argparse.Namespace) -> str:
+    kinds = "sizes and types of all kinds" if options.grid else "one photograph in many sizes"
+    return f"{kinds}, array to array: {'stretch' if options.grid else options.mode}, {options.resample}"
 
 
 def _pixels(path: Path) -> int:
@@ -87,10 +99,12 @@ def _measured(
     photo: Image, contenders: Mapping[str, Contender[Make]], options: argparse.Namespace
 ) -> tuple[list[Row], list[str], list[str]]:
     """Return rows, what was left out, and what is wrong with fastfit's."""
+    rounds = _QUICK_ROUNDS if options.quick else max(1, options.rounds)
+    if options.grid:
+        return measure_grid(photo, options.resample, rounds, quick=options.quick)
     rows: list[Row] = []
     notes: list[str] = []
     sources, targets = (_QUICK_SOURCES, _QUICK_TARGETS) if options.quick else (SOURCES, TARGETS)
-    rounds = _QUICK_ROUNDS if options.quick else max(1, options.rounds)
     longest = _QUICK_LONGEST if options.quick else _LONGEST
     plates = _Plates(contenders)
     for source in sources:
@@ -192,10 +206,11 @@ def _beside(result: Result) -> Iterator[str]:
 
 
 def _notes(options: argparse.Namespace, pins: str) -> Iterator[str]:
+    new = options.cold and not options.grid
     yield f"{pins}; Pillow and scikit-image use one thread whatever --threads"
-    yield f"fastfit's weights: {'new each time' if options.cold else 'cached'}; Pillow computes them each time"
-    yield "error: from Pillow's result; aliasing: RMS of what a size shows of patterns too fine for it, in levels"
+    yield f"fastfit's weights: {'new each time' if new else 'cached'}; Pillow computes them each time"
+    if not options.grid:
+        yield "error: from Pillow's result; aliasing: RMS of what a size shows of too fine patterns, in levels"
     yield "what this does not show: files, whose decoding takes longer than this; images that are not in the cache"
-    if options.resample != "lanczos":
-        others = ", ".join(name for name in CONTENDERS if name not in HEED_ALL)
-        yield f"--resample is for {', '.join(HEED_ALL)}; the others have their own filters: {others}"
+    if options.resample != "lanczos" and not options.grid:
+        yield f"--resample is for {', '.join(HEED_ALL)}; the others have their own filters"
