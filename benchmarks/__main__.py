@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import arrays, files, focus, loader, memory, results, shrink, tables, trust
+from benchmarks import arrays, batch, files, focus, loader, memory, results, shrink, tables, trust
 
-COMPARED = {"arrays": arrays}
+COMPARED = {"arrays": arrays, "batch": batch}
 """Benchmarks of contenders: `found(options)` tells who is there, `measure(options)` returns a `results.Result`."""
 OTHERS = {"files": files, "focus": focus, "loader": loader, "memory": memory, "shrink": shrink, "trust": trust}
 """Each prints what it has, its own way."""

@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.results import Correctness
+from benchmarks.results import Correctness, Row
 from fastfit.types import Image, Size
 
-__all__ = ["aliasing", "compared", "plates", "psnr", "ssim", "zone_plate"]
+__all__ = ["aliasing", "compared", "fault", "plates", "psnr", "ssim", "zone_plate"]
 
 _MEAN_GREY = 127.5
 _WINDOW, _SIGMA = 11, 1.5
+_LEAST_IDENTICAL = 0.999
 _LEAST_SHRINK = 1.5
 _LONGEST_PLATE = 2048
 
@@ -39,6 +40,16 @@ def compared(expected: Image, got: Image, alias: float = math.nan) -> Correctnes
         ssim=ssim(expected, got),
         aliasing=alias,
     )
+
+
+def fault(row: Row) -> str:
+    """Say what is wrong with a result that is to be the reference's, to 1 level; nothing if nothing is."""
+    found = row.correctness
+    if found is None or not found.exact_size:
+        return f"{row.case}: {row.contender}'s result has another size"
+    if found.largest > 1 or found.identical < _LEAST_IDENTICAL:
+        return f"{row.case}: {row.contender} is {found.largest:.0f} levels off, {found.identical:.4%} are equal"
+    return ""
 
 
 def psnr(expected: Image, got: Image) -> float:

@@ -16,7 +16,7 @@ from benchmarks.contenders import Contender
 from fastfit.types import Box, Image, Size
 from fastfit.words import Mode, Resample
 
-__all__ = ["CONTENDERS", "FILTERS", "HEED_ALL", "OURS", "REFERENCE", "Make", "Task"]
+__all__ = ["CONTENDERS", "FILTERS", "HEED_ALL", "OURS", "REFERENCE", "Make", "Task", "interpolated"]
 
 REFERENCE, OURS = "pillow", "fastfit"
 HEED_ALL = (REFERENCE, "pillow-gap", OURS, "fastfit-gap")
@@ -40,6 +40,8 @@ class Task:
     resample: Resample = "lanczos"
     cold: bool = False
     """Whether fastfit forgets its weights each time. Pillow always computes them."""
+    threads: int = 1
+    """For those who are told with every call, and have a stack to share among threads."""
 
 
 Make: TypeAlias = Callable[[Image, Task], Callable[[], Image]]
@@ -150,11 +152,17 @@ def _kornia(image: Image, box: Box, size: Size) -> Image:
 
 
 def _torch(image: Image, box: Box, size: Size) -> Image:
+    array: Image = interpolated(_part(image, box)[None], size)[0]
+    return array
+
+
+def interpolated(images: Image, size: Size) -> Image:
+    """Resize a stack by torch; the result's strides are torch's choice."""
     torch = _module("torch")
     # Channels last, as they are: there is a path of its own for 8 bits.
-    tensor = torch.from_numpy(_part(image, box)).permute(2, 0, 1)[None]
-    resized = torch.nn.functional.interpolate(tensor, size[::-1], mode="bicubic", antialias=True)
-    array: Image = resized[0].permute(1, 2, 0).numpy()
+    tensors = torch.from_numpy(images).permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(tensors, size[::-1], mode="bicubic", antialias=True)
+    array: Image = resized.permute(0, 2, 3, 1).numpy()
     return array
 
 
