@@ -10,7 +10,7 @@ import numpy.typing as npt
 from benchmarks.results import Correctness, Row
 from fastfit.types import Image, Size
 
-__all__ = ["aliasing", "compared", "fault", "plates", "psnr", "ssim", "zone_plate"]
+__all__ = ["aliasing", "compared", "fault", "plates", "psnr", "ssim", "worst_of", "zone_plate"]
 
 _MEAN_GREY = 127.5
 _WINDOW, _SIGMA = 11, 1.5
@@ -19,7 +19,7 @@ _LEAST_SHRINK = 1.5
 _LONGEST_PLATE = 2048
 
 
-def compared(expected: Image, got: Image, alias: float = math.nan) -> Correctness:
+def compared(expected: Image, got: Image, alias: float = math.nan, *, similarity: bool = True) -> Correctness:
     """Compare an output with the reference's.
 
     Parameters
@@ -28,6 +28,8 @@ def compared(expected: Image, got: Image, alias: float = math.nan) -> Correctnes
         Of two contenders.
     alias : float, optional
         See `aliasing`.
+    similarity : bool, optional
+        Whether to compute `ssim`, which takes longer than all the rest.
     """
     if expected.shape != got.shape or expected.dtype != got.dtype:
         return Correctness(exact_size=False)
@@ -37,8 +39,21 @@ def compared(expected: Image, got: Image, alias: float = math.nan) -> Correctnes
         largest=float(difference.max()),
         identical=1.0 - np.count_nonzero(difference) / difference.size,
         psnr=psnr(expected, got),
-        ssim=ssim(expected, got),
+        ssim=ssim(expected, got) if similarity else math.nan,
         aliasing=alias,
+    )
+
+
+def worst_of(expected: Image, got: Image) -> Correctness:
+    """Compare stacks image by image; return the worst of each figure, without SSIM and aliasing."""
+    if expected.shape != got.shape:
+        return Correctness(exact_size=False)
+    found = [compared(theirs, own, similarity=False) for theirs, own in zip(expected, got, strict=True)]
+    return Correctness(
+        exact_size=all(each.exact_size for each in found),
+        largest=max(each.largest for each in found),
+        identical=min(each.identical for each in found),
+        psnr=min(each.psnr for each in found),
     )
 
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from benchmarks.threads import pinned
 
+_LONG = 0.5
+"""Seconds: no noise makes a short call look so long."""
+
 
 class Timing(NamedTuple):
     """Median and median absolute deviation of several runs, in milliseconds."""
@@ -41,8 +44,7 @@ def interleaved(
 
 def _repeats(call: Callable[[], object], least: float) -> int:
     """Warm up; return how many calls last so long."""
-    call()
-    if not least:
+    if _time(call, 1) > _LONG or not least:
         return 1
     repeats = 1
     while (taken := repeats * _time(call, repeats)) < least:
