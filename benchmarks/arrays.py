@@ -1,133 +1,204 @@
-"""``python -m benchmarks arrays``: fit an array, beside Pillow from array to array."""
+"""``python -m benchmarks arrays``: make an array one of another size, beside Pillow and whoever else can."""
 
 import argparse
-import json
-import statistics
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 import fastfit
-from benchmarks.machine import machine
-from benchmarks.photos import photographs
-from benchmarks.timing import interleaved, one_core, summary
-from fastfit.types import Image
+from benchmarks.contenders import Contender, Found, discover
+from benchmarks.contenders.arrays import CONTENDERS, FILTERS, HEED_ALL, OURS, REFERENCE, Make, Task
+from benchmarks.correctness import aliasing, compared, fault, plates
+from benchmarks.grid import measure_grid
+from benchmarks.machine import load, machine
+from benchmarks.photos import photographs, read_rgb
+from benchmarks.results import Correctness, Result, Row
+from benchmarks.threads import pinned
+from benchmarks.timing import interleaved
+from fastfit.types import Image, Size
 
-SOURCES = ((500, 375), (1024, 768), (1920, 1080), (4032, 3024), (6000, 4000))
-TARGETS = ((224, 224), (1280, 720), (1792, 1024))
-FILTERS = {
-    "lanczos": Pillow.Resampling.LANCZOS,
-    "bicubic": Pillow.Resampling.BICUBIC,
-    "hamming": Pillow.Resampling.HAMMING,
-    "bilinear": Pillow.Resampling.BILINEAR,
-    "box": Pillow.Resampling.BOX,
-}
+__all__ = ["add_arguments", "found", "measure"]
+
+SOURCES = (Size(500, 375), Size(1024, 768), Size(1920, 1080), Size(4032, 3024), Size(6000, 4000))
+TARGETS = (Size(224, 224), Size(512, 512), Size(1280, 720), Size(1792, 1024))
+_QUICK_SOURCES, _QUICK_TARGETS, _QUICK_ROUNDS = SOURCES[:3], TARGETS[::2], 3
+_SHORTEST = 2e-3
+"""Seconds of a round: quicker calls are repeated."""
+_LONGEST, _QUICK_LONGEST = 5.0, 1.0
+"""Seconds: whoever takes longer for one image is left out of the case."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--resample", choices=FILTERS, default="lanczos")
-    parser.add_argument("--mode", choices=("cover", "pad", "stretch"), default="cover")
+    parser.add_argument("--mode", choices=("cover", "pad", "stretch"), default="stretch")
+    parser.add_argument(
+        "--resample", choices=FILTERS, default="lanczos", help="of Pillow and fastfit (default: lanczos)"
+    )
     parser.add_argument(
         "--cold", action="store_true", help="forget the weights each time, as for sizes never seen"
     )
+    parser.add_argument(
+        "--grid",
+        action="store_true",
+        help="instead, Pillow and fastfit on sizes and types of all kinds, stretched",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of every library, and cores (default: 1)")
     parser.add_argument("--rounds", type=int, default=11, help="runs of each in turn (default: 11)")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Measure every cell and print it; 1 if a result is wrong."""
+def found(options: argparse.Namespace) -> Found[Make]:
+    """Look which contenders are there."""
+    every = {name: CONTENDERS[name] for name in (REFERENCE, OURS)} if options.grid else CONTENDERS
+    return discover(every, options.against, (REFERENCE, OURS))
+
+
+def measure(options: argparse.Namespace) -> Result:
+    """Measure every contender on every pair of sizes."""
     path = max(photographs(options.photos), key=_pixels)
-    photo, _ = fastfit.decode(path.read_bytes(), name=path.name)
-    cells = []
-    rounds = 3 if options.quick else max(1, options.rounds)
-    with one_core() as threads:
-        facts = machine()
-        print(" · ".join(f"{name} {value}" for name, value in facts.items()))
-        print(f"{threads}; {path.name}, scaled; median ± MAD of {rounds} rounds in turn")
-        print(f"{options.mode}, {options.resample}, weights {'new each time' if options.cold else 'cached'}\n")
-        print("source      target       Pillow ms         fastfit ms       ratio (of rounds)  difference, share")
-        for source in SOURCES[: 3 if options.quick else None]:
-            scaled = cv2.resize(photo, source, interpolation=cv2.INTER_AREA)
-            for target in TARGETS:
-                cells.append(_cell(scaled, target, rounds, options))
-                print(_line(cells[-1]))
-    ratios = [cell["ratio"] for cell in cells]
-    mean = statistics.geometric_mean(ratios)
-    print(f"\ngeometric mean {mean:.2f}, least {min(ratios):.2f}, greatest {max(ratios):.2f}")
-    if options.json:
-        result = {
-            "machine": facts,
-            "mode": options.mode,
-            "resample": options.resample,
-            "cells": cells,
-            "geomean": mean,
-        }
-        Path(options.json).write_text(json.dumps(result, indent=1), encoding="utf-8")
-    return 1 if any(cell["largest_difference"] > 1 for cell in cells) else 0
+    photo = read_rgb(path)
+    what = ["resample", "threads"] if options.grid else ["mode", "resample", "cold", "threads"]
+    with pinned(options.threads) as pins:
+        there = found(options)
+        for contender in there.present.values():
+            if contender.pin:
+                contender.pin(options.threads)
+        before = load()
+        rows, notes, faults = _measured(photo, there.present, options)
+        after = load()
+    result = Result(
+        benchmark="arrays",
+        title=_title(options),
+        reference=REFERENCE,
+        rows=tuple(rows),
+        options={"grid": options.grid, "photograph": path.name} | {name: getattr(options, name) for name in what},
+        machine=machine(),
+        versions=there.versions,
+        missing=there.missing,
+        load=(before, after),
+        faults=tuple(faults),
+    )
+    return replace(result, notes=(*_beside(result), *_notes(options, pins), *notes))
+
+
+def _title(options: argparse.Namespace) -> str:
+    kinds = "sizes and types of all kinds" if options.grid else "one photograph in many sizes"
+    return f"{kinds}, array to array: {'stretch' if options.grid else options.mode}, {options.resample}"
 
 
 def _pixels(path: Path) -> int:
-    info = fastfit.probe(path.read_bytes())
-    return info.size.width * info.size.height if info and info.size else 0
+    with Pillow.open(path) as picture:
+        return picture.width * picture.height
 
 
-def _cell(source: Image, target: tuple[int, int], rounds: int, options: argparse.Namespace) -> dict[str, Any]:
-    calls = {"pillow": _pillow(source, target, options), "fastfit": _fastfit(source, target, options)}
-    expected, got = calls["pillow"](), calls["fastfit"]()
-    for name, result in (("pillow", expected), ("fastfit", got)):
-        if result.shape != (target[1], target[0], 3):
-            raise SystemExit(f"{name}: expected {target}, got an array of shape {result.shape}")
-    difference = cv2.absdiff(expected, got)
-    seconds = interleaved(calls, rounds)
-    ratios = [theirs / ours for theirs, ours in zip(seconds["pillow"], seconds["fastfit"], strict=True)]
-    return {
-        "source": f"{source.shape[1]}x{source.shape[0]}",
-        "target": f"{target[0]}x{target[1]}",
-        "pillow_ms": summary(seconds["pillow"]),
-        "fastfit_ms": summary(seconds["fastfit"]),
-        "ratio": statistics.median(ratios),
-        "ratio_range": (min(ratios), max(ratios)),
-        "largest_difference": int(difference.max()),
-        "share_differing": float(np.count_nonzero(difference) / difference.size),
-    }
+def _measured(
+    photo: Image, contenders: Mapping[str, Contender[Make]], options: argparse.Namespace
+) -> tuple[list[Row], list[str], list[str]]:
+    """Return rows, what was left out, and what is wrong with fastfit's."""
+    rounds = _QUICK_ROUNDS if options.quick else max(1, options.rounds)
+    if options.grid:
+        return measure_grid(photo, options.resample, rounds, quick=options.quick)
+    rows: list[Row] = []
+    notes: list[str] = []
+    sources, targets = (_QUICK_SOURCES, _QUICK_TARGETS) if options.quick else (SOURCES, TARGETS)
+    longest = _QUICK_LONGEST if options.quick else _LONGEST
+    plates = _Plates(contenders)
+    for source in sources:
+        scaled = cv2.resize(photo, source, interpolation=cv2.INTER_AREA)
+        for target in targets:
+            task = Task(target, options.mode, options.resample, options.cold)
+            done, left_out = _case(scaled, task, contenders, plates, rounds, longest)
+            rows += done
+            notes += left_out
+    return rows, notes, [wrong for row in rows if row.contender == OURS and (wrong := fault(row))]
 
 
-def _line(cell: dict[str, Any]) -> str:
-    pillow, ours, (low, high) = cell["pillow_ms"], cell["fastfit_ms"], cell["ratio_range"]
-    return (
-        f"{cell['source']:<11} {cell['target']:<10} {pillow.median:7.2f} ± {pillow.mad:<5.2f}"
-        f"  {ours.median:7.2f} ± {ours.mad:<5.2f}  {cell['ratio']:5.2f} ({low:.2f} to {high:.2f})"
-        f"  {cell['largest_difference']:4d}, {cell['share_differing']:.4%}"
-    )
+def _case(
+    image: Image,
+    task: Task,
+    contenders: Mapping[str, Contender[Make]],
+    plates: "_Plates",
+    rounds: int,
+    longest: float,
+) -> tuple[list[Row], list[str]]:
+    """Compare all on one pair of sizes, then time them."""
+    source = Size(image.shape[1], image.shape[0])
+    case, notes = f"{source} to {task.size}", []
+    calls: dict[str, Callable[[], Image]] = {}
+    correctness: dict[str, Correctness] = {}
+    expected = contenders[REFERENCE].make(image, task)()
+    for name, contender in contenders.items():
+        call = contender.make(image, task)
+        output, taken = _timed(call)
+        if taken > longest:
+            taken = _timed(call)[1]  # the first may have loaded a library
+        if taken > longest and name not in (REFERENCE, OURS):
+            notes.append(f"{case}: {name} is left out, it takes {taken:.1f} s")
+            continue
+        calls[name] = call
+        correctness[name] = compared(expected, output, plates.aliasing(name, source, task))
+    seconds = interleaved(calls, rounds, _SHORTEST)
+    rows = [
+        Row(case, name, tuple(seconds[name]), correctness[name], _marks(name, contenders[name], task))
+        for name in calls
+    ]
+    return rows, notes
 
 
-def _pillow(source: Image, target: tuple[int, int], options: argparse.Namespace) -> Callable[[], Image]:
-    method = FILTERS[options.resample]
-
-    def call() -> Image:
-        image = Pillow.fromarray(source)
-        if options.mode == "cover":
-            return np.asarray(ImageOps.fit(image, target, method))
-        if options.mode == "pad":
-            return np.asarray(ImageOps.pad(image, target, method))
-        return np.asarray(image.resize(target, method))
-
-    return call
+def _timed(call: Callable[[], Image]) -> tuple[Image, float]:
+    start = time.perf_counter()
+    output = call()
+    return output, time.perf_counter() - start
 
 
-def _fastfit(source: Image, target: tuple[int, int], options: argparse.Namespace) -> Callable[[], Image]:
-    spec = fastfit.Fit(target, options.mode, resample=options.resample)
-    if not options.cold:
-        return lambda: spec(source)
-    from fastfit.resample.band import band
+def _marks(name: str, contender: Contender[Make], task: Task) -> tuple[str, ...]:
+    crops = task.mode == "cover" and name not in HEED_ALL
+    return (*contender.marks, *(["crop in whole pixels"] * crops))
 
-    def call() -> Image:
-        band.cache_clear()
-        return spec(source)
 
-    return call
+class _Plates:
+    """Aliasing of each contender, measured once for equal plates."""
+
+    def __init__(self, contenders: Mapping[str, Contender[Make]]) -> None:
+        self.contenders = contenders
+        self.figures: dict[tuple[str, Size, Size], float] = {}
+
+    def aliasing(self, name: str, source: Size, task: Task) -> float:
+        plan = fastfit.plan(source, task.size, task.mode)
+        sizes = plates(Size(round(plan.crop.width), round(plan.crop.height)), plan.inner_size)
+        if sizes is None:
+            return math.nan
+        key = (name, *sizes)
+        if key not in self.figures:
+            make = self.contenders[name].make
+            stretch = replace(task, size=sizes[1], mode="stretch")
+            self.figures[key] = aliasing(lambda plate: make(plate, stretch)(), *sizes)
+        return self.figures[key]
+
+
+def _beside(result: Result) -> Iterator[str]:
+    """Yield how fast fastfit is beside each of the others, the reference apart: that the tables tell."""
+    for own in (OURS, f"{OURS}-gap"):
+        others = [name for name in result.contenders if name not in (REFERENCE, OURS, f"{OURS}-gap")]
+        means = {other: mean for other in others for mean in result.means(beside=other) if mean.contender == own}
+        if means:
+            told = (
+                f"{other} {mean.speed:.2f} ({mean.least:.2f} to {mean.greatest:.2f})"
+                for other, mean in means.items()
+            )
+            yield f"{own}, how many times as fast as others, geometric mean (least to greatest): {', '.join(told)}"
+
+
+def _notes(options: argparse.Namespace, pins: str) -> Iterator[str]:
+    new = options.cold and not options.grid
+    yield f"{pins}; Pillow and scikit-image use one thread whatever --threads"
+    yield f"fastfit's weights: {'new each time' if new else 'cached'}; Pillow computes them each time"
+    if not options.grid:
+        yield "error: from Pillow's result; aliasing: RMS of what a size shows of too fine patterns, in levels"
+    yield "what this does not show: files, whose decoding takes longer than this; images that are not in the cache"
+    if options.resample != "lanczos" and not options.grid:
+        yield f"--resample is for {', '.join(HEED_ALL)}; the others have their own filters"

@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from fastfit.types import Image
+
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
@@ -26,3 +32,9 @@ def photographs(folder: str | None) -> list[Path]:
     if not found:
         raise SystemExit(f"--photos: expected a folder of photographs, got {folder}")
     return found
+
+
+def read_rgb(path: Path) -> Image:
+    """Read a photograph, upright, as an array (H, W, 3) of 8 bits."""
+    with Pillow.open(path) as picture:
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))

@@ -1,0 +1,266 @@
+"""Who makes an array of another size out of an array: (H, W, 3) in, (h, w, 3) out, 8 bits."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+import fastfit
+from benchmarks.contenders import Contender
+from fastfit.types import Box, Image, Size
+from fastfit.words import Mode, Resample
+
+__all__ = ["CONTENDERS", "FILTERS", "HEED_ALL", "OURS", "REFERENCE", "Make", "Task", "interpolated"]
+
+REFERENCE, OURS = "pillow", "fastfit"
+HEED_ALL = (REFERENCE, "pillow-gap", OURS, "fastfit-gap")
+"""Those that take any `Task.resample`, and crop between pixels. Others have filters of their own."""
+FILTERS: dict[Resample, Pillow.Resampling] = {
+    "lanczos": Pillow.Resampling.LANCZOS,
+    "bicubic": Pillow.Resampling.BICUBIC,
+    "hamming": Pillow.Resampling.HAMMING,
+    "bilinear": Pillow.Resampling.BILINEAR,
+    "box": Pillow.Resampling.BOX,
+}
+_GAP = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done to an image."""
+
+    size: Size
+    mode: Mode = "stretch"
+    resample: Resample = "lanczos"
+    cold: bool = False
+    """Whether fastfit forgets its weights each time. Pillow always computes them."""
+    threads: int = 1
+    """For those who are told with every call, and have a stack to share among threads."""
+
+
+Make: TypeAlias = Callable[[Image, Task], Callable[[], Image]]
+Resize: TypeAlias = Callable[[Image, Box, Size], Image]
+"""Makes the part of an image under a box of whole pixels an image of exactly this size, any strides."""
+
+
+def _pillow(image: Image, task: Task) -> Callable[[], Image]:
+    size, method = task.size, FILTERS[task.resample]
+
+    def call() -> Image:
+        picture = Pillow.fromarray(image)
+        if task.mode == "cover":
+            return np.asarray(ImageOps.fit(picture, size, method))
+        if task.mode == "pad":
+            return np.asarray(ImageOps.pad(picture, size, method))
+        return np.asarray(picture.resize(size, method))
+
+    return call
+
+
+def _pillow_gap(image: Image, task: Task) -> Callable[[], Image]:
+    plan, method = fastfit.plan(_size(image), task.size, task.mode), FILTERS[task.resample]
+
+    def call() -> Image:
+        picture = Pillow.fromarray(image).resize(plan.inner_size, method, box=plan.crop, reducing_gap=_GAP)
+        if task.mode != "pad":
+            return np.asarray(picture)
+        canvas = Pillow.new("RGB", task.size)
+        canvas.paste(picture, (int(plan.inner.left), int(plan.inner.top)))
+        return np.asarray(canvas)
+
+    return call
+
+
+def _fastfit(reducing_gap: float | None) -> Make:
+    def make(image: Image, task: Task) -> Callable[[], Image]:
+        spec = fastfit.Fit(task.size, task.mode, resample=task.resample, reducing_gap=reducing_gap)
+        if not task.cold:
+            return lambda: spec(image)
+        from fastfit.resample.band import band
+
+        def call() -> Image:
+            band.cache_clear()
+            return spec(image)
+
+        return call
+
+    return make
+
+
+def _in_whole_pixels(resize: Resize) -> Make:
+    """Fit as one does with a library that only resizes: crop first, or put the result on a canvas."""
+
+    def make(image: Image, task: Task) -> Callable[[], Image]:
+        plan = fastfit.plan(_size(image), task.size, task.mode).snapped()
+        left, top, right, bottom = map(int, plan.inner)
+        if plan.inner_size == task.size:
+            return lambda: resize(image, plan.crop, task.size)
+
+        def call() -> Image:
+            canvas = np.zeros((task.size.height, task.size.width, image.shape[2]), np.uint8)
+            canvas[top:bottom, left:right] = resize(image, plan.crop, plan.inner_size)
+            return canvas
+
+        return call
+
+    return make
+
+
+def _size(image: Image) -> Size:
+    return Size(image.shape[1], image.shape[0])
+
+
+def _part(image: Image, box: Box) -> Image:
+    """Return a view."""
+    left, top, right, bottom = map(int, box)
+    return image[top:bottom, left:right]
+
+
+def _opencv_lanczos4(image: Image, box: Box, size: Size) -> Image:
+    return cv2.resize(_part(image, box), size, interpolation=cv2.INTER_LANCZOS4)
+
+
+def _opencv_area(image: Image, box: Box, size: Size) -> Image:
+    """Resize as img2dataset does, whose defaults these two are: the first where a side shrinks."""
+    shrinks = box.width > size.width or box.height > size.height
+    return cv2.resize(_part(image, box), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4)
+
+
+def _pyvips(gap: float) -> Resize:
+    def resize(image: Image, box: Box, size: Size) -> Image:
+        whole = _size(image)
+        picture = _module("pyvips").Image.new_from_memory(image, *whole, image.shape[2], "uchar")
+        if (box.width, box.height) != whole:
+            picture = picture.crop(*map(int, (box.left, box.top, box.width, box.height)))
+        across, down = size.width / box.width, size.height / box.height
+        resized: Image = picture.resize(across, vscale=down, kernel="lanczos3", gap=gap).numpy()
+        return resized
+
+    return resize
+
+
+def _kornia(image: Image, box: Box, size: Size) -> Image:
+    part = np.ascontiguousarray(_part(image, box))  # it takes no other, and copies none of these
+    resized: Image = _module("kornia_rs").imgproc.resize(part, (size.height, size.width), "lanczos")
+    return resized
+
+
+def _torch(image: Image, box: Box, size: Size) -> Image:
+    array: Image = interpolated(_part(image, box)[None], size)[0]
+    return array
+
+
+def interpolated(images: Image, size: Size) -> Image:
+    """Resize a stack by torch; the result's strides are torch's choice."""
+    torch = _module("torch")
+    # Channels last, as they are: there is a path of its own for 8 bits.
+    tensors = torch.from_numpy(images).permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(tensors, size[::-1], mode="bicubic", antialias=True)
+    array: Image = resized.permute(0, 2, 3, 1).numpy()
+    return array
+
+
+def _scikit_image(image: Image, box: Box, size: Size) -> Image:
+    resize = _module("skimage.transform").resize
+    floats = resize(_part(image, box), size[::-1], order=3, anti_aliasing=True, preserve_range=True)
+    array: Image = np.rint(floats, out=floats).astype(np.uint8)  # it clips to the range of the image
+    return array
+
+
+def _swscale(image: Image, box: Box, size: Size) -> Image:
+    ways = _module("av.video.reformatter").Interpolation
+    # With whole chroma it is both nearer and faster than without.
+    way = ways.LANCZOS | ways.FULL_CHR_H_INT | ways.FULL_CHR_H_INP
+    frame = _module("av").VideoFrame.from_numpy_buffer(_part(image, box), "rgb24")
+    # It takes their number with every call: as many as OpenCV is kept at.
+    scaled: Image = frame.reformat(*size, interpolation=way, threads=cv2.getNumThreads()).to_ndarray()
+    return scaled
+
+
+def _pin_pyvips(threads: int) -> None:
+    pyvips = _module("pyvips")
+    pyvips.concurrency_set(threads)
+    pyvips.cache_set_max(0)  # no result is to come from a call before
+
+
+def _pin_torch(threads: int) -> None:
+    _module("torch").set_num_threads(threads)
+
+
+_modules: dict[str, Any] = {}
+
+
+def _module(name: str) -> Any:
+    """Import a library when it is first used."""
+    if name not in _modules:
+        _modules[name] = importlib.import_module(name)
+    return _modules[name]
+
+
+def _version(module: str, package: str) -> Callable[[], str]:
+    def told() -> str:
+        _module(module)
+        return version(package)
+
+    return told
+
+
+def _pillow_version() -> str:
+    """Tell Pillow-SIMD apart: it is installed in Pillow's place, and its versions end in `.postN`."""
+    number = str(importlib.import_module("PIL").__version__)
+    return f"Pillow-SIMD {number}" if ".post" in number else number
+
+
+def _pyvips_version() -> str:
+    pyvips = _module("pyvips")
+    return f"{pyvips.__version__} libvips {'.'.join(str(pyvips.version(part)) for part in range(3))}"
+
+
+def _swscale_version() -> str:
+    av = _module("av")
+    return f"PyAV {av.__version__} libswscale {'.'.join(map(str, av.library_versions['libswscale']))}"
+
+
+def _opencv(resize: Resize, mark: str) -> Contender[Make]:
+    install = 'pip install "opencv-python-headless>=4.13"'
+    return Contender(_in_whole_pixels(resize), lambda: cv2.__version__, install, [mark], cv2.setNumThreads)
+
+
+def _vips(gap: float, *marks: str) -> Contender[Make]:
+    install = 'pip install "pyvips[binary]"'
+    marks = (*marks, "enlarges by bicubic, 0.2 pixels off")
+    return Contender(_in_whole_pixels(_pyvips(gap)), _pyvips_version, install, marks, _pin_pyvips)
+
+
+_SHRINKS_FIRST = f"whole-number shrink first, gap {_GAP:.0f}"
+CONTENDERS: dict[str, Contender[Make]] = {
+    REFERENCE: Contender(_pillow, _pillow_version, 'pip install "pillow>=13"'),
+    "pillow-gap": Contender(_pillow_gap, _pillow_version, 'pip install "pillow>=13"', [_SHRINKS_FIRST]),
+    OURS: Contender(_fastfit(None), lambda: fastfit.__version__, "pip install fastfit"),
+    "fastfit-gap": Contender(_fastfit(_GAP), lambda: fastfit.__version__, "pip install fastfit", [_SHRINKS_FIRST]),
+    "opencv-lanczos4": _opencv(_opencv_lanczos4, "no antialias"),
+    "opencv-area": _opencv(_opencv_area, "box filter, to enlarge lanczos4"),
+    "pyvips": _vips(0.0),
+    "pyvips-gap": _vips(_GAP, _SHRINKS_FIRST),
+    "kornia-rs": Contender(_in_whole_pixels(_kornia), _version("kornia_rs", "kornia-rs"), "pip install kornia-rs"),
+    "torch": Contender(
+        _in_whole_pixels(_torch),
+        _version("torch", "torch"),
+        "pip install torch --index-url https://download.pytorch.org/whl/cpu",
+        ["bicubic", "planes of colour"],
+        _pin_torch,
+    ),
+    "scikit-image": Contender(
+        _in_whole_pixels(_scikit_image),
+        _version("skimage.transform", "scikit-image"),
+        "pip install scikit-image",
+        ["Gaussian, cubic spline"],
+    ),
+    "swscale": Contender(_in_whole_pixels(_swscale), _swscale_version, "pip install av", ["by way of YUV"]),
+}

@@ -1,0 +1,75 @@
+"""Who makes a stack of arrays of another size out of a stack: (N, H, W, 3) in, (N, h, w, 3) out, 8 bits."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+import fastfit
+from benchmarks.contenders import Contender
+from benchmarks.contenders.arrays import CONTENDERS, OURS, REFERENCE, Make, Task, interpolated
+from fastfit.types import Image
+
+__all__ = ["BATCH_CONTENDERS"]
+
+
+def _one_by_one(name: str) -> Contender[Make]:
+    """Let a contender of single arrays do image after image; threads are its library's own, if it has any."""
+
+    def make(images: Image, task: Task) -> Callable[[], Image]:
+        calls = [CONTENDERS[name].make(image, task) for image in images]
+
+        def call() -> Image:
+            out = _empty(images, task)
+            for row, each in zip(out, calls, strict=True):
+                row[...] = each()
+            return out
+
+        return call
+
+    return replace(CONTENDERS[name], make=make)
+
+
+def _in_pool(name: str) -> Contender[Make]:
+    """Let a contender of single arrays work in threads that are there before."""
+
+    def make(images: Image, task: Task) -> Callable[[], Image]:
+        calls = [CONTENDERS[name].make(image, task) for image in images]
+        pool = ThreadPoolExecutor(task.threads)
+
+        def call() -> Image:
+            out = _empty(images, task)
+
+            def fill(index: int) -> None:
+                out[index] = calls[index]()
+
+            list(pool.map(fill, range(len(calls))))
+            return out
+
+        return call
+
+    return replace(CONTENDERS[name], make=make)
+
+
+def _empty(images: Image, task: Task) -> Image:
+    return np.empty((len(images), task.size.height, task.size.width, images.shape[3]), np.uint8)
+
+
+def _fastfit(images: Image, task: Task) -> Callable[[], Image]:
+    spec = fastfit.Fit(task.size, task.mode, resample=task.resample)
+    return lambda: fastfit.fit_many(images, spec, n_jobs=task.threads)
+
+
+def _torch(images: Image, task: Task) -> Callable[[], Image]:
+    return lambda: interpolated(images, task.size)
+
+
+BATCH_CONTENDERS: dict[str, Contender[Make]] = {
+    REFERENCE: _one_by_one(REFERENCE),
+    "pillow-pool": _in_pool(REFERENCE),
+    OURS: replace(CONTENDERS[OURS], make=_fastfit),
+    "opencv-area": _one_by_one("opencv-area"),
+    "kornia-rs": _one_by_one("kornia-rs"),
+    "torch": replace(CONTENDERS["torch"], make=_torch, marks=["bicubic"]),
+}
