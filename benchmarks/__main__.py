@@ -4,11 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import arrays, files, focus, loader, memory, results, shrink, tables, trust
+from benchmarks import arrays, files, focus, loader, memory, results, scaling, shrink, tables, trust
 
-COMPARED = {"arrays": arrays}
+COMPARED = {"scaling": scaling}
 """Benchmarks of contenders: `found(options)` tells who is there, `measure(options)` returns a `results.Result`."""
-OTHERS = {"files": files, "focus": focus, "loader": loader, "memory": memory, "shrink": shrink, "trust": trust}
+OTHERS = {
+    "arrays": arrays,
+    "files": files,
+    "focus": focus,
+    "loader": loader,
+    "memory": memory,
+    "shrink": shrink,
+    "trust": trust,
+}
 """Each prints what it has, its own way."""
 
 
