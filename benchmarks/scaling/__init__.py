@@ -30,11 +30,11 @@ _JOBS = "jobs"
 _QUICK_FILES, _FILES = 24, 200
 _NOTES = """\
 slope: the exponent of x by which seconds grow, least squares over the axis (without shrink 1×, a copy)
-floor %: what the floor takes of the contender's seconds: to read each byte of the source once from memory; of jobs \
-to decode, at the smallest scale that holds the result, and encode, in threads, without the start of a program
+floor %: what the floor takes of the contender's seconds: to read each byte of the source once from memory; \
+of jobs to decode, at the smallest scale that holds the result, and encode, in threads, without a program's start
 source, target and shrink: one image, array to array, one core; batch: one core, results in one array
-not shown: the photograph is scaled to each size, so large sources are smoother than photographs are; sources of a \
-megabyte and less, and batches of few, stay in caches, for the floor as for contenders"""
+not shown: the photograph is scaled to each size, so large sources are smoother than photographs are; sources \
+of a megabyte and less, and batches of few, stay in caches, for the floor as for contenders"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -129,7 +129,7 @@ def _decoded(file: Path) -> np.ndarray[Any, Any]:
 
 
 class _Floor:
-    """Decoding alone, as small as JPEG's decoder can and the size allows, and encoding of results that are there."""
+    """Decoding alone, as small as the decoder can and the size allows, and encoding of results that are there."""
 
     def __init__(self, links: Sequence[Path]) -> None:
         self.links = links

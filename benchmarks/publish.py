@@ -1,0 +1,1 @@
+"""``python -m benchmarks publish``: tables and plots of a results file, written between markers in README files."""
