@@ -80,9 +80,9 @@ def _add_compared(command: argparse.ArgumentParser) -> None:
 
 def _add_all(command: argparse.ArgumentParser, parser: argparse.ArgumentParser) -> None:
     command.description = (
-        f"Run {', '.join(COMPARED)}, each with its own defaults; --json is written after each, with all so far. "
-        "trust reads a folder of files that may be broken, not photographs: it runs if it is given one, and prints "
-        "its own tables, which are not in the JSON."
+        f"Run {', '.join(COMPARED)}, each with its own defaults; --json is written after each, with all so "
+        "far. trust reads a folder of files that may be broken, not photographs: it runs if it is given one, and "
+        "prints its own tables, which are not in the JSON."
     )
     _add_common(command)
     command.add_argument("--json", metavar="FILE", help="write the figures as JSON, too")

@@ -5,8 +5,8 @@ the reference's, of the same round: the logarithms of these ratios, their median
 deviations d over n rounds, old and new. A row has changed if m has moved
 
 - by more than 3 %, and
-- by more than 3 standard errors: 3 · 1.2533 · 1.4826 · sqrt(d_old² / n_old + d_new² / n_new), where 1.4826 makes of
-  a deviation a standard deviation and 1.2533 / sqrt(n) of that the error of a median;
+- by more than 3 standard errors: 3 · 1.2533 · 1.4826 · sqrt(d_old² / n_old + d_new² / n_new), where 1.4826 makes
+  a standard deviation of d, and 1.2533 / sqrt(n) of that the error of a median;
 - of fewer than 5 rounds, which tell little of the noise, only where all new ratios are beyond all old ones, too.
 
 Of a thousand rows that are as they were this finds three, or so. Memory has changed by more than 5 %, instruction

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.results import Result, Row
 
@@ -19,7 +19,7 @@ _OURS, _PLAIN, _TEXT, _FAINT = "#0072B2", "#9A9A9A", "#222222", "#6B6B6B"
 _COLOURS = {"fastfit": _OURS, "pillow": "#222222", "kornia-rs": "#D55E00", "pyvips": "#009E73", "floor": _FAINT}
 """Of Okabe and Ito, which those tell apart who see fewer colours."""
 _OTHERS = ("#CC79A7", "#E69F00", "#56B4E9")
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "axes.spines.top": False,
@@ -31,7 +31,8 @@ _STYLE = {
     "svg.hashsalt": "fastfit",
     "savefig.dpi": 150,
 }
-_APART = 0.075
+_MOST_TICKS = 6
+_APART = 0.08
 """Of labels, as a share of the height."""
 
 
@@ -89,23 +90,28 @@ def _bars(result: Result) -> "Figure":
     from matplotlib.figure import Figure
 
     means = sorted(result.means(), key=lambda mean: mean.speed)
-    figure = Figure(figsize=(9, 1.3 + 0.48 * len(means)), layout="constrained")
+    figure = Figure(figsize=(9, 1.2 + 0.44 * len(means)), layout="constrained")
     axes = figure.add_subplot()
-    longest = max(mean.greatest for mean in means)
-    for y, mean in enumerate(means):
-        colour = _OURS if mean.contender.startswith("fastfit") else _PLAIN
-        axes.barh(y, mean.speed, 0.62, color=colour)
-        axes.plot([mean.least, mean.greatest], [y, y], color=_TEXT, linewidth=1)
-        axes.plot([mean.least, mean.greatest], [y, y], "|", color=_TEXT, markersize=7)
-        axes.text(mean.greatest + 0.012 * longest, y, f"{mean.speed:.2f}×", va="center", color=_TEXT)
-    axes.axvline(1, color=_TEXT, linewidth=0.8, linestyle=(0, (2, 2)))
     marks = {row.contender: ", ".join(row.marks) for row in result.rows}
+    for y, mean in enumerate(means):
+        ours = mean.contender.startswith("fastfit")
+        axes.barh(y, mean.speed, 0.62, color=_OURS if ours else _PLAIN)
+        if mean.contender != result.reference:
+            axes.plot([mean.least, mean.greatest], [y, y], "|-", color=_TEXT, linewidth=1, markersize=7)
+        _beside(axes, y, f"{mean.speed:.2f}×", f"{mean.least:.2f} to {mean.greatest:.2f}", bold=ours)
+    axes.axvline(1, color=_TEXT, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.set_yticks(range(len(means)), [_named(mean.contender, marks) for mean in means], color=_TEXT)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1.1 * longest)
-    axes.set_xlabel(f"times as fast as {result.reference}: mean of {means[-1].cases} cases, least and greatest")
+    axes.set_xlim(0, 1.03 * max(mean.greatest for mean in means))
+    axes.set_xlabel(f"times as fast as {result.reference}: mean, least and greatest of the cases")
     axes.set_title(result.title, loc="left", fontsize=12, color=_TEXT)
     return figure
+
+
+def _beside(axes: "Axes", y: float, figure: str, spread: str, *, bold: bool) -> None:
+    place = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    axes.text(1.02, y, figure, color=_TEXT, weight="bold" if bold else "normal", **place)
+    axes.text(1.11, y, spread, color=_FAINT, fontsize=9.5, **place)
 
 
 def _named(contender: str, marks: Mapping[str, str]) -> str:
@@ -118,15 +124,16 @@ def _lines(result: Result) -> "Figure":
     groups = _axes(result)
     across = min(3, len(groups))
     down = math.ceil(len(groups) / across)
-    figure = Figure(figsize=(4.2 * across, 0.6 + 3.2 * down), layout="constrained")
+    figure = Figure(figsize=(4.3 * across, 0.7 + 3.2 * down), layout="constrained")
     colours = _colours(result.contenders)
+    notes = dict(note.split(": x is ", 1) for note in result.notes if ": x is " in note)
     for place, (name, rows) in enumerate(groups.items()):
         axes = figure.add_subplot(down, across, place + 1)
         _panel(axes, rows, colours)
-        title = next((note for note in result.notes if note.startswith(f"{name}: x is ")), name)
         axes.set_title(name, loc="left", fontsize=12, fontweight="bold", color=_TEXT)
-        axes.set_xlabel(title.partition(": x is ")[2].partition(",")[0] or name, fontsize=10)
-    figure.supylabel("seconds", fontsize=11, color=_TEXT)
+        axes.set_xlabel(notes.get(name, name).partition(",")[0], fontsize=10)
+    title = "Time, and the exponent by which it grows (2: four times as long for twice x)"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=_TEXT)
     return figure
 
 
@@ -154,9 +161,30 @@ def _panel(axes: "Axes", rows: Sequence[Row], colours: Mapping[str, str]) -> Non
         width = 2.4 if name == "fastfit" else 1.4
         axes.plot(x, y, style, color=colours[name], linewidth=width, marker="o", markersize=2 * width)
         ends[name] = (x[-1], y[-1], own[-1].facts["slope"])
+    _scale(axes, sorted({row.facts["x"] for row in rows}), [row.median for row in rows])
+    _label(axes, ends, colours)
+
+
+def _scale(axes: "Axes", x: Sequence[float], seconds: Sequence[float]) -> None:
+    """Mark the points that were measured, and seconds in plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    shown = x if len(x) <= _MOST_TICKS else x[::2]
+    axes.set_xticks(shown, [f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
+    near = max(seconds) < 30 * min(seconds)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if near else (1,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _duration(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(visible=True, which="major", color="#E4E4E4", linewidth=0.8)
     axes.set_axisbelow(True)
-    _label(axes, ends, colours)
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= 0.999 * size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def _label(axes: "Axes", ends: Mapping[str, tuple[float, float, float]], colours: Mapping[str, str]) -> None:
@@ -166,7 +194,7 @@ def _label(axes: "Axes", ends: Mapping[str, tuple[float, float, float]], colours
     names = sorted(heights, key=lambda name: heights[name])
     for name, height in zip(names, _spread([heights[name] for name in names]), strict=True):
         slope = ends[name][2]
-        text = name if math.isnan(slope) else f"{name} {slope:.2f}"
+        text = name if math.isnan(slope) else f"{name} {slope:.2f}".replace("-0.00", "0.00").replace(" -", " −")
         weight = "bold" if name == "fastfit" else "normal"
         axes.text(
             1.03,
@@ -181,7 +209,7 @@ def _label(axes: "Axes", ends: Mapping[str, tuple[float, float, float]], colours
 
 
 def _spread(heights: Sequence[float]) -> Iterator[float]:
-    """Yield ascending heights, moved apart where they are too near, no more than need be, around their middle."""
+    """Yield ascending heights, moved apart where they are too near, within 0 and 1, no more than need be."""
     apart = list(heights)
     for _ in range(100):
         for index, (below, above) in enumerate(pairwise(apart)):
@@ -189,4 +217,5 @@ def _spread(heights: Sequence[float]) -> Iterator[float]:
             if missing > 1e-6:
                 apart[index] -= missing / 2
                 apart[index + 1] += missing / 2
+        apart[0], apart[-1] = max(apart[0], 0), min(apart[-1], 1)
     yield from apart

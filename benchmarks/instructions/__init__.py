@@ -2,8 +2,8 @@
 
 What is counted are whole processes, twice, with N calls and with 2N: the difference is N calls, without the start.
 With `perf stat`, where the system permits that, or else with `valgrind --tool=callgrind`, which knows no AVX-512:
-there BLAS is told to use the kernels of Haswell, and counts are of other code than what runs fastest here. They tell
-whether a change makes more work, not how long it takes: memory and waiting are not in them.
+there BLAS is told to use the kernels of Haswell, and counts are of other code than what runs fastest here. They
+tell whether a change makes more work, not how long it takes: memory and waiting are not in them.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from fastfit.threads import cores
 __all__ = ["add_arguments", "run"]
 
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_ENVIRONMENT = {**_ONE_THREAD, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+_ENVIRONMENT = {**_ONE_THREAD, "PYTHONHASHSEED": "0"}
 _HASWELL = {"OPENBLAS_CORETYPE": "Haswell"} if platform.machine() in ("x86_64", "AMD64") else {}
 
 
@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
 def _works(counter: Counter) -> bool:
     """Whether a tool is there and permitted: some machines have perf, but do not let it count."""
     try:
-        _counted(counter, [sys.executable, "-c", "pass"])
+        _counted(counter, [sys.executable, "-c", "pass"], {**os.environ})
     except (OSError, ValueError, subprocess.CalledProcessError):
         return False
     return True
@@ -130,9 +130,14 @@ def _works(counter: Counter) -> bool:
 
 def _rows(counter: Counter, rounds: int) -> tuple[Row, ...]:
     jobs = [(case, times * calls) for case, (_, calls) in CASES.items() for _ in range(rounds) for times in (1, 2)]
-    # At once, for others at work make no instructions in a process of one thread.
-    with ThreadPoolExecutor(cores()) as pool:
-        counted = list(pool.map(lambda job: _counted(counter, _program(*job)), jobs))
+    with tempfile.TemporaryDirectory(prefix="fastfit-") as folder, ThreadPoolExecutor(cores()) as pool:
+        # Compiled once, for callgrind would take a minute for that, and read from there by all.
+        env = {**os.environ, **_ENVIRONMENT, **counter.env, "PYTHONPYCACHEPREFIX": folder}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        for case in CASES:
+            subprocess.run(_program(case, 1), env=env, check=True)
+        # Side by side: what others do makes no instructions in a process of one thread.
+        counted = list(pool.map(lambda job: _counted(counter, _program(*job), env), jobs))
     each = 2 * rounds
     return tuple(
         _row(counter, case, calls, counted[index * each : (index + 1) * each])
@@ -152,14 +157,14 @@ def _program(case: str, calls: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.instructions.calls", case, str(calls)]
 
 
-def _counted(counter: Counter, program: Sequence[str]) -> Counted:
+def _counted(counter: Counter, program: Sequence[str], env: Mapping[str, str]) -> Counted:
     with tempfile.TemporaryDirectory(prefix="fastfit-") as folder:
         file, start = Path(folder) / "counts", time.perf_counter()
         subprocess.run(
             [*counter.command(file), *program],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={**os.environ, **_ENVIRONMENT, **counter.env},
+            env=env,
             check=True,
         )
         return Counted(counter.count(file.read_text(encoding="utf-8")), time.perf_counter() - start)

@@ -107,7 +107,7 @@ def _programs(there: Found[Make], paths: Sequence[Path], quick: bool, rounds: in
     count = _QUICK_FILES if quick else _FILES
     names = [name for name in PROGRAMS if name in there.present]
     rows = finished([_row(ran) for ran in in_turn(names, paths[:count], count, counts(), rounds)])
-    return rows, f"jobs: x is workers of `fastfit fit`, threads of others: {count} files to JPEGs, cover {SIZE}"
+    return rows, f"jobs: x is workers of fastfit fit, or threads, {count} files to JPEGs, cover {SIZE}"
 
 
 def _row(ran: "Ran") -> Row:
