@@ -16,6 +16,7 @@ from benchmarks import (
     loader,
     memory,
     plots,
+    publish,
     results,
     scaling,
     shrink,
@@ -35,7 +36,7 @@ OTHERS = {
     "trust": trust,
 }
 """Each prints what it has, its own way."""
-TOOLS = {"instructions": instructions, "compare": compare}
+TOOLS = {"instructions": instructions, "compare": compare, "publish": publish}
 """What is no race, or done with results. All their options are their own."""
 
 

@@ -109,9 +109,9 @@ def _bars(result: Result) -> "Figure":
 
 
 def _beside(axes: "Axes", y: float, figure: str, spread: str, *, bold: bool) -> None:
-    place = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
     axes.text(1.02, y, figure, color=_TEXT, weight="bold" if bold else "normal", **place)
-    axes.text(1.11, y, spread, color=_FAINT, fontsize=9.5, **place)
+    axes.text(1.13, y, spread, color=_FAINT, fontsize=9.5, **place)
 
 
 def _named(contender: str, marks: Mapping[str, str]) -> str:

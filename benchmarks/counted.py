@@ -1,4 +1,4 @@
-"""One case, so many times, to be counted from outside: ``python -m benchmarks.instructions.calls CASE CALLS``."""
+"""One case, so many times, to be counted from outside: ``python -m benchmarks.counted CASE CALLS``."""
 
 import gc
 import sys

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import fastfit
 from benchmarks import results, tables
-from benchmarks.instructions.calls import CASES
+from benchmarks.counted import CASES
 from benchmarks.machine import load, machine
 from benchmarks.results import Result, Row
 from fastfit.threads import cores
@@ -154,7 +154,7 @@ def _row(counter: Counter, case: str, calls: int, counted: Sequence[Counted]) ->
 
 
 def _program(case: str, calls: int) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.instructions.calls", case, str(calls)]
+    return [sys.executable, "-m", "benchmarks.counted", case, str(calls)]
 
 
 def _counted(counter: Counter, program: Sequence[str], env: Mapping[str, str]) -> Counted:
