@@ -56,35 +56,57 @@ def compare(tmp_path):
     return compared
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "status", "said"),
-    [
-        ({}, {}, 0, "nothing changed"),
-        ({}, {"times": 1.02}, 0, "nothing changed"),  # two percent
-        ({}, {"times": 1.2, "seconds": NOISE[::-1]}, 1, "worse   one  fastfit: speed 3 -> 2.5 (-16.7%, noise"),
-        ({}, {"times": 0.8}, 0, "better  one  fastfit: speed 3 -> 3.75 (+25.0%, noise"),
-        ({}, {"times": 1.2, "seconds": (0.7, 1.4, 0.8, 1, 1.3)}, 0, "nothing changed"),  # too noisy
-        ({"memory": 100_000_000}, {"memory": 104_000_000}, 0, "nothing changed"),
-        (
-            {"memory": 100_000_000},
-            {"memory": 110_000_000},
-            1,
-            "worse   one  fastfit: peak RSS 100 -> 110 MB (+10.0%)",
-        ),
-        ({"facts": {"instructions": 1e6}}, {"facts": {"instructions": 1.001e6}}, 0, "nothing changed"),
-        ({"facts": {"instructions": 1e6}}, {"facts": {"instructions": 1.1e6}}, 1, "instructions 1e+06 -> 1.1e+06"),
-        ({"psnr": 60.0}, {"psnr": 59.0}, 1, "worse   one  fastfit: PSNR 60 -> 59"),
-        ({"psnr": "inf"}, {"psnr": "inf"}, 0, "nothing changed"),
-        ({"psnr": "inf"}, {"psnr": 70.0}, 1, "PSNR inf -> 70"),
-        ({"psnr": 60.0}, {"psnr": "inf"}, 0, "better  one  fastfit: PSNR 60 -> inf"),
-        ({"identical": 0.999}, {"identical": 0.99}, 1, "share equal 0.999 -> 0.99"),
-        ({"exact_size": True}, {"exact_size": False, "psnr": None}, 1, "fastfit: another size"),
-    ],
-)
-def test_changes_of_fastfit(compare, old, new, status, said):
-    run = compare([result(row("fastfit", **old))], [result(row("fastfit", **new))])
-    assert (run.returncode, run.stderr) == (status, "")
-    assert said in run.stdout
+def side_by_side(pairs):
+    """Return an old and a new result, with a case of fastfit for each pair."""
+    results = []
+    for side in (0, 1):
+        rows = [row("fastfit", case=f"case {number}", **pair[side]) for number, pair in enumerate(pairs)]
+        results.append(result(*rows, *(row("pillow", 3.0, case=each["case"]) for each in rows)))
+    return results
+
+
+def test_what_is_no_change_or_better(compare):
+    old, new = side_by_side(
+        [
+            ({}, {}),
+            ({}, {"times": 1.02}),  # two percent
+            ({}, {"times": 1.2, "seconds": (0.7, 1.4, 0.8, 1, 1.3)}),  # too noisy
+            ({"memory": 100_000_000}, {"memory": 104_000_000}),
+            ({"facts": {"instructions": 1e6}}, {"facts": {"instructions": 1.001e6}}),
+            ({"psnr": "inf"}, {"psnr": "inf"}),
+            ({}, {"times": 0.8}),
+            ({"psnr": 60.0}, {"psnr": "inf"}),
+        ]
+    )
+    run = compare([old], [new])
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "better  case 6  fastfit: speed 3 -> 3.75 (+25.0%, noise" in run.stdout
+    assert "better  case 7  fastfit: PSNR 60 -> inf" in run.stdout
+    assert run.stdout.endswith("\n2 changes\n")
+    assert "nothing changed by more than noise" in compare([old], [old]).stdout
+
+
+WORSE = [
+    ({}, {"times": 1.2, "seconds": NOISE[::-1]}, "speed 3 -> 2.5 (-16.7%, noise"),
+    ({"memory": 100_000_000}, {"memory": 110_000_000}, "peak RSS 100 -> 110 MB (+10.0%)"),
+    (
+        {"facts": {"instructions": 1e6}},
+        {"facts": {"instructions": 1.1e6}},
+        "instructions 1e+06 -> 1.1e+06 (+10.0%)",
+    ),
+    ({"psnr": 60.0}, {"psnr": 59.0}, "PSNR 60 -> 59"),
+    ({"psnr": "inf"}, {"psnr": 70.0}, "PSNR inf -> 70"),
+    ({"identical": 0.999}, {"identical": 0.99}, "share equal 0.999 -> 0.99"),
+    ({"exact_size": True}, {"exact_size": False, "psnr": None}, "another size"),
+]
+
+
+def test_what_is_worse(compare):
+    run = compare(*([each] for each in side_by_side(WORSE)))
+    assert (run.returncode, run.stderr) == (1, "")
+    for number, (_, _, said) in enumerate(WORSE):
+        assert f"worse   case {number}  fastfit: {said}" in run.stdout
+    assert run.stdout.endswith(f"\n{len(WORSE)} changes\n")
 
 
 def test_what_others_lose_is_told_and_no_failure(compare):

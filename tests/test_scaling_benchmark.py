@@ -80,7 +80,7 @@ def test_slopes_and_shares_are_those_of_the_seconds(measured):
             y = [math.log(statistics.median(row["seconds"])) for row in grown]
             if len(grown) > 1:
                 slope = statistics.linear_regression(x, y).slope
-                assert {row["facts"]["slope"] for row in rows} == {pytest.approx(slope, abs=1e-3)}
+                assert [row["facts"]["slope"] for row in rows] == pytest.approx([slope] * len(rows), abs=1e-3)
             for row, least in zip(rows, floor[axis], strict=True):
                 ratios = [a / b for a, b in zip(least["seconds"], row["seconds"], strict=True)]
                 assert row["facts"]["floor %"] == pytest.approx(100 * statistics.median(ratios), rel=1e-4)
@@ -117,15 +117,21 @@ def test_examples_hold():
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def test_instructions_are_counted_and_nearly_the_same_each_time(tmp_path):
+def test_instructions_are_counted(tmp_path):
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
     file = tmp_path / "figures.json"
-    ended = run("instructions", "--tool", "callgrind", "--rounds", "2", "--json", file)
+    ended = run("instructions", "--tool", "callgrind", "--quick", "--json", file)
     assert ended.returncode == 0, ended.stderr
     (result,) = results(file)
     assert result["options"] == {"tool": "callgrind"}
     assert len(result["rows"]) == 3
     for row in result["rows"]:
-        assert row["facts"]["instructions"] > 1e6
-        assert row["facts"]["apart %"] < 0.2
+        assert 1e6 < row["facts"]["instructions"] < 1e9
+
+
+def test_where_nothing_counts_it_says_so():
+    command = [sys.executable, "-m", "benchmarks", "instructions"]
+    ended = subprocess.run(command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "instructions: expected perf" in ended.stderr
