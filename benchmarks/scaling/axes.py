@@ -17,7 +17,7 @@ _TARGET = Size(512, 512)
 _LARGE = Size(4000, 3000)
 _SMALL, _SMALLER = Size(500, 375), Size(224, 224)
 _MIDDLE = Size(1024, 768)
-_IMAGES = 32
+_IMAGES = 16
 """Of a batch that threads share."""
 
 
@@ -61,9 +61,9 @@ def _batches(quick: bool) -> Iterator[Case]:
         yield _case(str(count), count, _SMALL, _SMALLER, count)
 
 
-def _threads(quick: bool) -> Iterator[Case]:
+def _threads(_: bool) -> Iterator[Case]:
     for threads in counts():
-        yield _case(str(threads), threads, _MIDDLE, _TARGET, _IMAGES // 2 if quick else _IMAGES, threads)
+        yield _case(str(threads), threads, _MIDDLE, _TARGET, _IMAGES, threads)
 
 
 def _case(label: str, x: float, source: Size, target: Size, count: int = 1, threads: int = 1) -> Case:
