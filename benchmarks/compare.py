@@ -7,7 +7,8 @@ deviations d over n rounds, old and new. A row has changed if m has moved
 - by more than 3 %, and
 - by more than 3 standard errors: 3 · 1.2533 · 1.4826 · sqrt(d_old² / n_old + d_new² / n_new), where 1.4826 makes
   a standard deviation of d, and 1.2533 / sqrt(n) of that the error of a median;
-- of fewer than 5 rounds, which tell little of the noise, only where all new ratios are beyond all old ones, too.
+- of fewer than 5 rounds, which tell little of the noise, only where all new ratios are beyond all old ones, too;
+  of one or two rounds, which tell nothing, never.
 
 Of a thousand rows that are as they were this finds three, or so. Memory has changed by more than 5 %, instruction
 counts by more than 1 %, correctness by 0.01 dB, by a millionth of the samples, or by another size.
@@ -25,7 +26,7 @@ from benchmarks.results import Correctness, Result, Row, Spread, read
 
 __all__ = ["add_arguments", "run"]
 
-_LEAST, _ERRORS, _FEW = 0.03, 3 * 1.2533 * 1.4826, 5
+_LEAST, _ERRORS, _FEW, _TOO_FEW = 0.03, 3 * 1.2533 * 1.4826, 5, 2
 _MEMORY, _INSTRUCTIONS, _DECIBELS, _SHARE = 0.05, 0.01, 0.01, 1e-6
 _HARDWARE = ("cpu", "processors", "caches", "vectors", "system", "BLAS kernels")
 
@@ -118,7 +119,7 @@ def _logarithms(result: Result, row: Row) -> list[float]:
 
 
 def _speed(row: Row, old: Sequence[float], new: Sequence[float]) -> Iterator[Change]:
-    if not old or not new:
+    if min(len(old), len(new)) <= _TOO_FEW:
         return
     before, after = Spread.of(old), Spread.of(new)
     moved = after.median - before.median

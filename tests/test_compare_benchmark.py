@@ -135,6 +135,14 @@ def test_few_rounds_must_be_apart(compare):
     assert compare([old], [new]).returncode == 1
 
 
+def test_one_round_tells_nothing(compare):
+    old, new = result(row("fastfit", 1.0, [1.0])), result(row("fastfit", 2.0, [1.0]))
+    for each in (old, new):
+        each["rows"][0] = row("pillow", 3.0, [1.0])
+    run = compare([old], [new])
+    assert (run.returncode, "nothing changed" in run.stdout) == (0, True)
+
+
 def test_what_cannot_be_compared_is_told(compare):
     old = [result(row("fastfit"), row("gone")), result(benchmark="files"), result(benchmark="batch")]
     new = [result(row("fastfit"), row("new")), result(benchmark="files", options={"mode": "pad"})]
