@@ -1,0 +1,161 @@
+"""The axis of whole programs: files, and workers that share them. POSIX only."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+import fastfit
+from benchmarks import files
+from benchmarks.correctness import compared
+from benchmarks.links import link_photographs
+from benchmarks.processes import finish
+from benchmarks.results import Correctness
+from fastfit.threads import single_threaded
+from fastfit.types import Size
+
+__all__ = ["PROGRAMS", "SIZE", "Ran", "in_turn"]
+
+PROGRAMS = ("pillow", "fastfit", "pyvips")
+SIZE = Size(1280, 720)
+_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
+_SHRUNK = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    1: cv2.IMREAD_COLOR,
+}
+
+
+class Ran(NamedTuple):
+    """A program, or the floor, with one number of workers."""
+
+    name: str
+    jobs: int
+    seconds: list[float]
+    correctness: Correctness | None
+    """The worst of all photographs beside Pillow's; None of the floor."""
+
+
+def in_turn(
+    names: Sequence[str], photos: Sequence[Path], count: int, jobs: Sequence[int], rounds: int
+) -> list[Ran]:
+    """Run each program, and decode and encode alone, once a round, with each number of workers.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `PROGRAMS`.
+    photos : sequence of Path
+        Linked to in turn.
+    count : int
+        Of files.
+    jobs : sequence of int
+        Numbers of workers.
+    rounds : int
+        Before them each program runs once, and what it wrote is compared.
+    """
+    with tempfile.TemporaryDirectory(prefix="fastfit-") as name:
+        folder = Path(name)
+        links = link_photographs(photos, folder / "files", count)
+        first = link_photographs(photos, folder / "first", len(photos))
+        wrote = {each: _made(each, first[0].parent, folder / each) for each in names}
+        against: dict[str, Correctness | None] = {each: _worst(wrote[each], wrote["pillow"]) for each in names}
+        floor = _Floor(links)
+        ran = []
+        for number in jobs:
+            calls = {each: _run(each, links[0].parent, folder, number) for each in names}
+            calls["floor"] = lambda number=number: floor.seconds(number)  # type: ignore[misc]
+            taken = _interleaved(calls, rounds)
+            ran += [Ran(each, number, taken[each], against.get(each)) for each in calls]
+    return ran
+
+
+def _interleaved(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            seconds[name].append(call())
+    return seconds
+
+
+def _run(name: str, source: Path, folder: Path, jobs: int) -> Callable[[], float]:
+    def call() -> float:
+        with tempfile.TemporaryDirectory(dir=folder) as out:
+            return _seconds(name, source, Path(out), jobs)
+
+    return call
+
+
+def _made(name: str, source: Path, out: Path) -> Path:
+    out.mkdir()
+    _seconds(name, source, out, 1)
+    return out
+
+
+def _seconds(name: str, source: Path, out: Path, jobs: int) -> float:
+    log = out.parent / "log"
+    usage = finish(_command(name, source, out, jobs), log, {"VIPS_CONCURRENCY": "1"})
+    if usage.status:
+        raise SystemExit(f"{name}: exit status {usage.status}: {log.read_text(encoding='utf-8')[-500:]}")
+    return usage.seconds
+
+
+def _command(name: str, source: Path, out: Path, jobs: int) -> list[str]:
+    if name == "fastfit":
+        command = [sys.executable, "-m", "fastfit", "fit", str(source), "-o", str(out), "--format", "jpeg"]
+        return [*command, "--size", str(SIZE), "--jobs", str(jobs)]
+    # By its path: the package around it imports more than the script should pay for. -P: not what lies beside it.
+    script = Path(files.__file__).parent / f"{name}_pool.py"
+    return [sys.executable, "-P", str(script), str(source), str(out), *map(str, SIZE), str(jobs)]
+
+
+def _worst(out: Path, expected: Path) -> Correctness:
+    """Compare each picture with Pillow's; return the one that is farthest off."""
+    found = [
+        compared(*(_decoded(folder / path.name) for folder in (expected, out))) for path in expected.iterdir()
+    ]
+    return min(found, key=lambda each: each.psnr if each.exact_size else -1)
+
+
+def _decoded(file: Path) -> np.ndarray[Any, Any]:
+    if not file.exists():
+        return np.empty((0, 0, 3), np.uint8)
+    return fastfit.decode(file.read_bytes())[0]
+
+
+class _Floor:
+    """Decoding alone, as small as the decoder can and the size allows, and encoding of results that are there."""
+
+    def __init__(self, links: Sequence[Path]) -> None:
+        self.links = links
+        spec = fastfit.Fit(SIZE, channels=3)
+        sources = {link.resolve() for link in links}
+        self.results = {path: spec(fastfit.decode(path.read_bytes())[0]) for path in sources}
+        self.flags = {path: _flag(path) for path in sources}
+
+    def seconds(self, jobs: int) -> float:
+        with single_threaded(), ThreadPoolExecutor(jobs) as pool:
+            start = time.perf_counter()
+            for _ in pool.map(self._codec, self.links):
+                pass
+            return time.perf_counter() - start
+
+    def _codec(self, link: Path) -> None:
+        path = link.resolve()
+        cv2.imdecode(np.frombuffer(link.read_bytes(), np.uint8), self.flags[path])
+        cv2.imencode(".jpg", self.results[path], _QUALITY)
+
+
+def _flag(path: Path) -> int:
+    info = fastfit.probe(path.read_bytes())
+    if not info or not info.size or info.format != "jpeg":
+        return cv2.IMREAD_COLOR
+    factor = min(info.size.width / SIZE.width, info.size.height / SIZE.height)
+    return next((flag for shrink, flag in _SHRUNK.items() if shrink <= factor), cv2.IMREAD_COLOR)
