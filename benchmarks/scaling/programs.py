@@ -118,9 +118,7 @@ def _command(name: str, source: Path, out: Path, jobs: int) -> list[str]:
 
 def _worst(out: Path, expected: Path) -> Correctness:
     """Compare each picture with Pillow's; return the one that is farthest off."""
-    found = [
-        compared(*(_decoded(folder / path.name) for folder in (expected, out))) for path in expected.iterdir()
-    ]
+    found = [compared(_decoded(path), _decoded(out / path.name)) for path in expected.iterdir()]
     return min(found, key=lambda each: each.psnr if each.exact_size else -1)
 
 
