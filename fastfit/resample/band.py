@@ -29,9 +29,9 @@ _PRODUCT_COST, _CALL_COST = 13, 400
 # From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed.
 _MOST_PRODUCTS = 1_000_000
 # How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight: in OpenBLAS's kernels for
-# AVX-512 and, of one line a product of a matrix and a vector, for AVX2. Other numbers of lines are slower.
-_WITH_AVX512 = {2: 1.55, 4: 1.02, 8: 1.0}
-_WITHOUT = {1: 1.45, 4: 1.33, 8: 1.0}
+# AVX-512 and, of one line a product of a matrix and a vector, for AVX2.
+_WITH_AVX512 = {2: 1.55, 4: 1.02, 5: 1.35, 6: 1.18, 7: 1.3, 8: 1.0}
+_WITHOUT = {1: 1.45, 4: 1.33, 5: 1.7, 6: 1.5, 7: 1.7, 8: 1.0}
 _CPU_AVX512_SKX = 256  # OpenCV's number of the feature, of which Python has no name
 _BLOCK_SIZES = _WITH_AVX512 if cv2.checkHardwareSupport(_CPU_AVX512_SKX) else _WITHOUT
 _SLACKS = (0, 1, 2, 3, 4, 6, 8, 12)
