@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from fastfit.cli import main
 from fastfit.types import Size
 
-__all__ = ["shares"]
+__all__ = ["fit", "shares"]
 
 # One that calls another counts only what it does itself. What is left of `decode_for` is how much the decoder may
 # shrink, whether the picture is damaged, and which way is up.
@@ -30,8 +30,15 @@ _STAGES = {
 THREAD = ("--backend", "threading", "--timeout", "0")
 
 
+def fit(source: Path, out: Path, size: Size) -> None:
+    """Fit a folder in this process, one file at a time; what is said of it is no part of the table."""
+    command = ["fit", str(source), "-o", str(out), "--size", str(size), "--format", "jpeg", "--jobs", "1"]
+    with redirect_stdout(sys.stderr):
+        main([*command, *THREAD])
+
+
 def shares(source: Path, out: Path, size: Size) -> dict[str, float]:
-    """Fit a folder in this process, one file at a time, and take the time.
+    """Fit a folder as `fit` does, which must have been called before, and take the time.
 
     Parameters
     ----------
@@ -43,12 +50,12 @@ def shares(source: Path, out: Path, size: Size) -> dict[str, float]:
     Returns
     -------
     dict
-        Seconds of each stage, of anything ``else``, and of the ``whole``, from when the command has been imported.
+        Seconds of each stage, of anything ``else``, and of the ``whole``.
     """
     stopwatch = _Stopwatch()
     with _timed(stopwatch):
         start = time.perf_counter()
-        main(["fit", str(source), "-o", str(out), "--size", str(size), "--format", "jpeg", "--jobs", "1", *THREAD])
+        fit(source, out, size)
         whole = time.perf_counter() - start
     return {**stopwatch.seconds, "else": whole - sum(stopwatch.seconds.values()), "whole": whole}
 
@@ -80,7 +87,7 @@ class _Stopwatch:
 
 @contextmanager
 def _timed(stopwatch: _Stopwatch) -> Iterator[None]:
-    """Lay a stopwatch around the functions, under every name that fastfit's modules have for them."""
+    """Lay a stopwatch around the functions, under every name that fastfit's loaded modules have for them."""
     before: list[tuple[Any, str, Any]] = []
     for where, stage in _STAGES.items():
         module, _, path = where.partition(":")
