@@ -145,7 +145,7 @@ def test_outputs_are_compared_with_pillows(tmp_path, photos, ffmpeg):
     with Image.open(photos / "large.jpg") as picture:
         answer(ffmpeg, "large.jpg", picture)
     with Image.open(photos / "b.jpg") as picture:
-        answer(ffmpeg, "b.jpg", picture.point(lambda level: level // 2 + 40))
+        answer(ffmpeg, "b.jpg", picture.point(lambda level: 4 * level // 5 + 20))
     options = ("--photos", str(photos), "--count", "5", "--rounds", "1", "--against", "ffmpeg,pillow-draft")
     run, figures = files(tmp_path, *options, PATH=path_with(ffmpeg))
     assert run.returncode == 0, run.stdout + run.stderr
@@ -154,7 +154,7 @@ def test_outputs_are_compared_with_pillows(tmp_path, photos, ffmpeg):
     assert (found["pillow"]["largest"], found["pillow"]["psnr"]) == (0, "inf")
     assert found["fastfit"]["psnr"] > 35
     assert found["pillow-draft"]["psnr"] > 35
-    assert found["ffmpeg"]["psnr"] < 25
+    assert found["ffmpeg"]["psnr"] < 30
     assert found["ffmpeg"]["ssim"] < found["fastfit"]["ssim"] <= 1
     assert 0 < found["ffmpeg"]["identical"] < found["fastfit"]["identical"] <= 1
 
