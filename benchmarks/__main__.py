@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks import arrays, files, focus, loader, memory, results, shrink, tables, trust
 
-COMPARED = {"files": files}
+COMPARED = {"files": files, "loader": loader}
 """Benchmarks of contenders: `found(options)` tells who is there, `measure(options)` returns a `results.Result`."""
-OTHERS = {"arrays": arrays, "focus": focus, "loader": loader, "memory": memory, "shrink": shrink, "trust": trust}
+OTHERS = {"arrays": arrays, "focus": focus, "memory": memory, "shrink": shrink, "trust": trust}
 """Each prints what it has, its own way."""
 
 
