@@ -93,7 +93,7 @@ def test_files_are_links_with_numbers_to_the_photographs_in_turn(tmp_path, photo
     # One of each photograph to compare, the rounds, and a run to look at the memory.
     assert sorted(given) == sorted([*links[:4], *links, *links, *links])
     row = by_name(figures)["ffmpeg"]
-    assert row["marks"] == ["a process each", "JPEG by -q:v 2"]
+    assert row["marks"] == ["whole-pixel crop", "a process each", "JPEG by -q:v 2"]
     assert len(row["seconds"]) == 2
 
 

@@ -21,7 +21,7 @@ from fastfit.types import Size, as_size
 
 __all__ = ["add_arguments", "found", "measure"]
 
-_QUICK = 16
+_QUICK = 12
 """Files."""
 _BARS = {REFERENCE: 2.7, "pyvips": 1.5}
 """How many times as fast as others fastfit is to be."""

@@ -15,7 +15,7 @@ from fastfit.types import Size
 __all__ = ["OURS", "OURS_ALONE", "REFERENCE", "Command", "Job", "Program", "contenders"]
 
 OURS, OURS_ALONE, REFERENCE = "fastfit", "fastfit-1", "pillow"
-_SHRINKS = "shrink on load"
+_SHRINKS, _WHOLE = "shrink on load", "whole-pixel crop"
 _HERE = Path(__file__).parent
 # Names come from the shell, not from `ls`: they may hold anything.
 _LOOP = """cd "$1" && printf '%s\\0' * | xargs -0 -P "$5" """
@@ -85,17 +85,20 @@ def contenders(node_modules: str | None) -> dict[str, Program]:
             _script("pyvips_pool.py", env=vips),
             lambda: _answer([sys.executable, "-c", _VIPS]),
             'pip install "pyvips[binary]"',
-            (_SHRINKS,),
+            (_SHRINKS, _WHOLE),
         ),
         "vipsthumbnail": Contender(
             _shell(_THUMBNAIL_LOOP),
             lambda: _answer(["vipsthumbnail", "--version"]).removeprefix("vips-"),
             "apt-get install libvips-tools",
-            (_SHRINKS,),
+            (_SHRINKS, _WHOLE),
         ),
         "sharp": _sharp(node_modules),
         "ffmpeg": Contender(
-            _shell(_FFMPEG_LOOP), _ffmpeg_version, "apt-get install ffmpeg", ("a process each", "JPEG by -q:v 2")
+            _shell(_FFMPEG_LOOP),
+            _ffmpeg_version,
+            "apt-get install ffmpeg",
+            (_WHOLE, "a process each", "JPEG by -q:v 2"),
         ),
     }
 
@@ -120,7 +123,7 @@ def _sharp(node_modules: str | None) -> Program:
         lambda job: Command(["node", str(_HERE / "sharp_pool.js"), *job.arguments], env),
         lambda: _answer(["node", "-e", _SHARP], env),
         "npm install sharp, and --node-modules DIR",
-        (_SHRINKS, "converts to sRGB"),
+        (_SHRINKS, _WHOLE, "converts to sRGB"),
     )
 
 
