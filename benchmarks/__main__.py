@@ -25,16 +25,15 @@ from benchmarks import (
     trust,
 )
 
-COMPARED: dict[str, Any] = {"arrays": arrays, "batch": batch, "scaling": scaling}
-"""Benchmarks of contenders: `found(options)` tells who is there, `measure(options)` returns a `results.Result`."""
-OTHERS = {
+COMPARED: dict[str, Any] = {
+    "arrays": arrays,
+    "batch": batch,
     "files": files,
-    "focus": focus,
     "loader": loader,
-    "memory": memory,
-    "shrink": shrink,
-    "trust": trust,
+    "scaling": scaling,
 }
+"""Benchmarks of contenders: `found(options)` tells who is there, `measure(options)` returns a `results.Result`."""
+OTHERS = {"focus": focus, "memory": memory, "shrink": shrink, "trust": trust}
 """Each prints what it has, its own way."""
 TOOLS = {"instructions": instructions, "compare": compare, "publish": publish}
 """What is no race, or done with results. All their options are their own."""

@@ -1,13 +1,14 @@
 """The memory of a program with all its processes, as Linux tells it in /proc."""
 
+import os
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Sample", "watch"]
+__all__ = ["Sample", "peak", "watch"]
 
 _PROC = Path("/proc")
 
@@ -42,6 +43,37 @@ def watch(program: subprocess.Popen[bytes], interval: float) -> Iterator[Sample]
         yield _sample(program.pid)
         due = max(due + interval, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
+
+
+def peak(command: Sequence[str], log: Path, interval: float, env: Mapping[str, str]) -> Sample | None:
+    """Run a program to its end and look at it meanwhile.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments.
+    log : Path
+        Written anew: whatever it says.
+    interval : float
+        Seconds; see `watch`.
+    env : mapping
+        Added to the environment.
+
+    Returns
+    -------
+    Sample or None
+        The most of each figure, not all of one time; None where the system does not tell.
+    """
+    if not (_PROC / "self" / "stat").exists():
+        return None
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, **env}
+        ) as program,
+    ):
+        samples = list(watch(program, interval))
+    return Sample(*(max(values) for values in zip(*samples, strict=True)))
 
 
 def _sample(root: int) -> Sample:

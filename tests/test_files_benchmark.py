@@ -34,11 +34,11 @@ def files(folder, *options, **environment):
     run = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
-    return run, json.loads(written.read_text(encoding="utf-8")) if written.exists() else None
+    return run, json.loads(written.read_text(encoding="utf-8"))["results"][0] if written.exists() else None
 
 
 def by_name(figures):
-    return {row["contender"]: row for row in figures["contenders"]}
+    return {row["contender"]: row for row in figures["rows"]}
 
 
 @pytest.fixture
@@ -82,18 +82,19 @@ def path_with(folder):
 
 
 def test_files_are_links_with_numbers_to_the_photographs_in_turn(tmp_path, photos, ffmpeg):
-    options = ("--photos", str(photos), "--count", "10", "--rounds", "2", "--only", "ffmpeg")
+    options = ("--photos", str(photos), "--count", "10", "--rounds", "2", "--against", "ffmpeg")
     run, figures = files(tmp_path, *options, PATH=path_with(ffmpeg))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (figures["count"], figures["photographs"], figures["versions"]) == (10, 4, {"ffmpeg": "9.9"})
+    assert (figures["options"]["count"], figures["options"]["photographs"]) == (10, 4)
+    assert figures["versions"]["ffmpeg"] == "9.9"
     names = sorted(path.name for path in photos.iterdir())
     links = [f"{number:05d}-{names[number % 4]} {photos / names[number % 4]}" for number in range(10)]
     given = (ffmpeg / "record").read_text(encoding="utf-8").splitlines()
-    # Two for a start that does not count, one for each job.
-    assert sorted(given) == sorted([*links[:2], *links, *links])
-    (row,) = figures["contenders"]
-    assert row["faults"] == {"missing": 0, "odd": 0, "unlike": 0}
-    assert len(row["seconds"]) == len(row["cpu"]) == 2
+    # One of each photograph to compare, the rounds, and a run to look at the memory.
+    assert sorted(given) == sorted([*links[:4], *links, *links, *links])
+    row = by_name(figures)["ffmpeg"]
+    assert row["marks"] == ["whole-pixel crop", "a process each", "JPEG by -q:v 2"]
+    assert len(row["seconds"]) == 2
 
 
 def test_wrong_outputs_are_counted_and_not_called_fast(tmp_path, photos, ffmpeg):
@@ -103,17 +104,17 @@ def test_wrong_outputs_are_counted_and_not_called_fast(tmp_path, photos, ffmpeg)
         answer(ffmpeg, "c d.jpeg", picture)  # as it is stored, on its side
     (ffmpeg / "answers" / "e'f.webp").unlink()
     options = ("--photos", str(photos), "--count", "7", "--rounds", "1", "--jobs", "1")
-    run, figures = files(tmp_path, *options, "--only", "fastfit", "ffmpeg", PATH=path_with(ffmpeg))
+    run, figures = files(tmp_path, *options, "--against", "ffmpeg", PATH=path_with(ffmpeg))
     assert run.returncode == 0, run.stdout + run.stderr
-    theirs, ours = by_name(figures)["ffmpeg"], by_name(figures)["fastfit"]
-    assert theirs["faults"] == {"missing": 1, "odd": 2, "unlike": 2}
-    assert theirs["ratio"] is None
-    assert "wrong: 1 missing, 2 of another size or format, 2 turned or otherwise unlike" in run.stdout
-    assert sum(ours["faults"].values()) == 0
-    assert ours["ratio"]["median"] == 1
+    said = "1 missing, 1 of another size or format, 1 turned or otherwise unlike, of 4 outputs"
+    assert f"ffmpeg is not called fast or slow: {said}" in run.stdout
+    assert list(by_name(figures)) == ["fastfit", "pillow"]
+    assert figures["faults"] == []
+    # It is not let run again.
+    assert len((ffmpeg / "record").read_text(encoding="utf-8").splitlines()) == 4
 
 
-def test_ratios_are_those_of_the_rounds_also_where_few_outputs_are_wrong(tmp_path, photos, ffmpeg):
+def test_figures_are_those_of_the_rounds_also_where_few_outputs_are_wrong(tmp_path, photos, ffmpeg):
     for photo in photos.iterdir():
         photo.unlink()
     for number in range(20):
@@ -122,58 +123,98 @@ def test_ratios_are_those_of_the_rounds_also_where_few_outputs_are_wrong(tmp_pat
             answer(ffmpeg, f"{number}.png", picture)
     (ffmpeg / "answers" / "13.png").unlink()
     options = ("--photos", str(photos), "--count", "20", "--rounds", "3", "--jobs", "1")
-    run, figures = files(tmp_path, *options, "--only", "ffmpeg", "fastfit", PATH=path_with(ffmpeg))
+    run, figures = files(tmp_path, *options, "--against", "ffmpeg", PATH=path_with(ffmpeg))
     assert run.returncode == 0, run.stdout + run.stderr
-    ours, theirs = by_name(figures)["fastfit"], by_name(figures)["ffmpeg"]
-    ratios = [their / our for their, our in zip(theirs["seconds"], ours["seconds"], strict=True)]
-    assert theirs["faults"]["missing"] == 1
-    assert theirs["ratio"] == {
-        "median": statistics.median(ratios),
-        "least": min(ratios),
-        "greatest": max(ratios),
-    }
-    for row in (ours, theirs):
-        assert row["median"] == statistics.median(row["seconds"])
-        assert row["images_per_second"] == pytest.approx(20 / row["median"])
-        assert min(row["cpu"]) > 0
+    rows = by_name(figures)
+    assert list(rows) == ["fastfit", "pillow", "ffmpeg"]
+    assert rows["ffmpeg"]["marks"][-1] == "wrong: 1 missing"
+    for row in rows.values():
+        assert len(row["seconds"]) == 3
+        assert row["facts"]["images/s"] == pytest.approx(20 / statistics.median(row["seconds"]), rel=1e-4)
+        assert row["facts"]["CPU s"] > 0
+        assert row["memory"] > 1e6
+    ratios = [
+        their / our for their, our in zip(rows["pillow"]["seconds"], rows["fastfit"]["seconds"], strict=True)
+    ]
+    said = f"{statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f}), bar 2.7"
+    assert f"fastfit beside pillow: {said}" in run.stdout
+
+
+def test_outputs_are_compared_with_pillows(tmp_path, photos, ffmpeg):
+    (photos / "large.jpg").write_bytes(saved(scene(1024, 768), "jpeg", quality=95))
+    with Image.open(photos / "large.jpg") as picture:
+        answer(ffmpeg, "large.jpg", picture)
+    with Image.open(photos / "b.jpg") as picture:
+        answer(ffmpeg, "b.jpg", picture.point(lambda level: 4 * level // 5 + 20))
+    options = ("--photos", str(photos), "--count", "5", "--rounds", "1", "--against", "ffmpeg,pillow-draft")
+    run, figures = files(tmp_path, *options, PATH=path_with(ffmpeg))
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = {name: row["correctness"] for name, row in by_name(figures).items()}
+    assert all(each["exact_size"] for each in found.values())
+    assert (found["pillow"]["largest"], found["pillow"]["psnr"]) == (0, "inf")
+    assert found["fastfit"]["psnr"] > 35
+    assert found["pillow-draft"]["psnr"] > 35
+    assert found["ffmpeg"]["psnr"] < 30
+    assert found["ffmpeg"]["ssim"] < found["fastfit"]["ssim"] <= 1
+    assert 0 < found["ffmpeg"]["identical"] < found["fastfit"]["identical"] <= 1
 
 
 def test_ours_alone_and_pillow_do_the_same_work(tmp_path, photos):
     options = ("--photos", str(photos), "--count", "5", "--rounds", "1")
-    run, figures = files(tmp_path, *options, "--only", "fastfit-1", "pillow")
+    run, figures = files(tmp_path, *options, "--against", "fastfit-1")
     assert run.returncode == 0, run.stdout + run.stderr
-    for row in figures["contenders"]:
-        assert sum(row["faults"].values()) == 0
-        assert row["ratio"] is None  # to nothing
-    ours, theirs = (row["written"] for row in figures["contenders"])
-    assert 0.9 < ours / theirs < 1.1
+    rows = by_name(figures)
+    assert list(rows) == ["fastfit", "fastfit-1", "pillow"]
+    written = [row["facts"]["MB written"] for row in rows.values()]
+    assert min(written) / max(written) > 0.9
+    assert not any(mark.startswith("wrong") for row in rows.values() for mark in row["marks"])
+    assert "2 jobs do " in run.stdout
 
 
 def test_what_ours_refuses_ends_with_1(tmp_path, photos):
     (photos / "b.jpg").write_bytes((photos / "a.jpg").read_bytes()[:5000])
-    run, figures = files(tmp_path, "--photos", str(photos), "--count", "4", "--rounds", "1", "--only", "fastfit-1")
+    run, figures = files(
+        tmp_path, "--photos", str(photos), "--count", "4", "--rounds", "1", "--against", "fastfit-1"
+    )
     assert run.returncode == 1, run.stdout + run.stderr
-    assert by_name(figures)["fastfit-1"]["faults"] == {"missing": 1, "odd": 0, "unlike": 0}
+    assert figures["faults"] == [f"{name}: 1 missing, of 4 outputs" for name in ("fastfit", "fastfit-1")]
+    assert figures["rows"] == []
     assert "b.jpg" in run.stderr
 
 
 def test_the_profile_adds_up(tmp_path, photos):
-    run, figures = files(tmp_path, "--photos", str(photos), "--count", "9", "--profile")
+    (photos / "large.jpg").write_bytes(saved(scene(4000, 2000), "jpeg"))
+    run, figures = files(tmp_path, "--photos", str(photos), "--count", "10", "--profile")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "9 fitted" in run.stdout
-    seconds = figures["seconds"]
-    whole = seconds.pop("whole")
-    assert list(seconds) == ["read", "decode", "fit", "encode", "else"]
-    assert min(seconds.values()) > 0
-    assert sum(seconds.values()) == pytest.approx(whole)
+    assert "2 fitted" in run.stderr
+    assert "8 fitted" in run.stderr
+    larger, smaller = figures["rows"]
+    assert (larger["case"], smaller["case"]) == ("8 MP and more", "under 8 MP")
+    for row in (larger, smaller):
+        facts, (whole,) = dict(row["facts"]), row["seconds"]
+        between = facts.pop("all but decode and encode %")
+        assert list(facts) == [f"{stage} ms" for stage in ("read", "decode", "judge", "fit", "encode", "else")]
+        assert min(facts.values()) > 0
+        assert sum(facts.values()) == pytest.approx(1e3 * whole, rel=1e-4)
+        coded = facts["decode ms"] + facts["encode ms"]
+        assert between == pytest.approx(100 * (1 - coded / (1e3 * whole)), rel=1e-3)
+    said = larger["facts"]["all but decode and encode %"]
+    assert f"{said:.1f} %, bar 30%: {'reached' if said <= 30 else 'not reached'}" in run.stdout
 
 
 def test_what_is_not_installed_is_left_out_and_named(tmp_path):
-    run, figures = files(tmp_path, "--only", "sharp", "ffmpeg", PATH=str(tmp_path))
+    options = ("--quick", "--against", "sharp,vipsthumbnail,ffmpeg")
+    run, figures = files(tmp_path, *options, PATH=str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert figures["contenders"] == []
-    assert list(figures["missing"]) == ["sharp", "ffmpeg"]
-    assert "sharp is left out, not installed: node: No such file" in run.stdout
+    assert list(by_name(figures)) == ["fastfit", "pillow"]
+    assert list(figures["missing"]) == ["vipsthumbnail", "sharp", "ffmpeg"]
+    assert "sharp is left out, not installed: npm install sharp" in run.stdout
+
+
+def test_versions_alone_measure_nothing(tmp_path, ffmpeg):
+    run, figures = files(tmp_path, "--versions", PATH=path_with(ffmpeg))
+    assert (run.returncode, figures) == (0, None)
+    assert "ffmpeg               9.9" in run.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +222,7 @@ def test_what_is_not_installed_is_left_out_and_named(tmp_path):
     [
         (("--size", "0x12"), "--size: expected"),
         (("--photos", str(ROOT / "tests")), "--photos: expected a folder of photographs"),
-        (("--only", "nobody"), "argument --only: invalid choice"),
+        (("--against", "nobody"), "--against: expected names of fastfit, fastfit-1, pillow, "),
     ],
 )
 def test_what_cannot_start_says_why(tmp_path, options, said):

@@ -4,29 +4,36 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import fastfit
+from benchmarks.contenders import Contender, MissingError
 from fastfit.types import Size
 
-__all__ = ["NAMES", "OURS", "OURS_ALONE", "Contender", "Job", "MissingError", "contenders"]
+__all__ = ["OURS", "OURS_ALONE", "REFERENCE", "Command", "Job", "Program", "contenders"]
 
-OURS, OURS_ALONE = "fastfit", "fastfit-1"
-NAMES = (OURS, OURS_ALONE, "pillow", "pyvips", "sharp", "ffmpeg")
+OURS, OURS_ALONE, REFERENCE = "fastfit", "fastfit-1", "pillow"
+_SHRINKS, _WHOLE = "shrink on load", "whole-pixel crop"
 _HERE = Path(__file__).parent
-# Names come from the shell, not from `ls`: they may hold anything. `-update 1` takes the output's as it is.
-_FFMPEG_LOOP = """\
-cd "$1" && printf '%s\\0' * | xargs -0 -P "$5" -I{} \
-ffmpeg -v error -nostdin -threads 1 -i ./{} \
+# Names come from the shell, not from `ls`: they may hold anything.
+_LOOP = """cd "$1" && printf '%s\\0' * | xargs -0 -P "$5" """
+# `-update 1` takes the output's name as it is.
+_FFMPEG_LOOP = (
+    _LOOP
+    + """-I{} ffmpeg -v error -nostdin -threads 1 -i ./{} \
 -vf "scale=$3:$4:force_original_aspect_ratio=increase:flags=lanczos,crop=$3:$4" \
 -filter_threads 1 -threads 1 -q:v 2 -frames:v 1 -update 1 "$2"/{}.jpg"""
-
-
-class MissingError(Exception):
-    """A contender is not installed, or does not start."""
+)
+# Eight files each: its start is then a small part. Above Q=90 libvips would keep all colour by itself.
+_THUMBNAIL_LOOP = (
+    _LOOP
+    + """-n 8 vipsthumbnail --vips-concurrency=1 --size "$3x$4" --smartcrop centre \
+-o "$2/%s.jpg[Q=95,subsample_mode=on]" """
+)
+_VIPS = "import pyvips; print(pyvips.__version__, 'libvips', '.'.join(str(pyvips.version(n)) for n in range(3)))"
+_SHARP = "const {versions} = require('sharp'); console.log(versions.sharp, 'libvips', versions.vips)"
 
 
 class Job(NamedTuple):
@@ -46,84 +53,78 @@ class Job(NamedTuple):
         return [str(self.source), str(self.out), *map(str, self.size), str(self.jobs)]
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A program that fits a folder.
+class Command(NamedTuple):
+    """A program to start."""
 
-    Parameters
-    ----------
-    title : str
-        With the number of jobs in it.
-    version : callable
-        What is measured. Raises `MissingError`.
-    command : callable
-        Job -> program and arguments.
-    env : mapping
-        Added to the environment.
-    """
-
-    title: str
-    version: Callable[[], str]
-    command: Callable[[Job], list[str]]
-    env: Mapping[str, str] = field(default_factory=dict)
+    arguments: list[str]
+    env: Mapping[str, str] = {}
+    """Added to the environment."""
 
 
-def contenders(jobs: int, node_modules: str | None) -> dict[str, Contender]:
+Program: TypeAlias = Contender[Callable[[Job], Command]]
+
+
+def contenders(node_modules: str | None) -> dict[str, Program]:
     """Return all by name, in the order of the table.
 
     Parameters
     ----------
-    jobs : int
-        Of all but `OURS_ALONE`.
     node_modules : str, optional
         Folder that has sharp in it; by default Node.js looks where it always does.
     """
-    every = (
-        Contender(f"fastfit, {jobs} jobs", lambda: fastfit.__version__, lambda job: _fastfit(job, job.jobs)),
-        Contender("fastfit, 1 job", lambda: fastfit.__version__, lambda job: _fastfit(job, 1)),
-        Contender(f"Pillow, {jobs} threads", lambda: version("pillow"), _script("pillow_pool.py")),
-        _pyvips(jobs),
-        _sharp(jobs, node_modules),
-        Contender(f"FFmpeg, {jobs} at a time", _ffmpeg_version, _ffmpeg),
-    )
-    return dict(zip(NAMES, every, strict=True))
+    pillow, ours = (lambda: version("pillow")), (lambda: fastfit.__version__)
+    installed, vips = "pip install fastfit", {"VIPS_CONCURRENCY": "1"}
+    return {
+        OURS: Contender(lambda job: _fastfit(job, job.jobs), ours, installed, (_SHRINKS,)),
+        OURS_ALONE: Contender(lambda job: _fastfit(job, 1), ours, installed, (_SHRINKS, "1 job")),
+        REFERENCE: Contender(_script("pillow_pool.py"), pillow, "pip install pillow"),
+        "pillow-draft": Contender(
+            _script("pillow_pool.py", "draft"), pillow, "pip install pillow", (_SHRINKS, "reducing_gap=2")
+        ),
+        "pyvips": Contender(
+            _script("pyvips_pool.py", env=vips),
+            lambda: _answer([sys.executable, "-c", _VIPS]),
+            'pip install "pyvips[binary]"',
+            (_SHRINKS, _WHOLE),
+        ),
+        "vipsthumbnail": Contender(
+            _shell(_THUMBNAIL_LOOP),
+            lambda: _answer(["vipsthumbnail", "--version"]).removeprefix("vips-"),
+            "apt-get install libvips-tools",
+            (_SHRINKS, _WHOLE),
+        ),
+        "sharp": _sharp(node_modules),
+        "ffmpeg": Contender(
+            _shell(_FFMPEG_LOOP),
+            _ffmpeg_version,
+            "apt-get install ffmpeg",
+            (_WHOLE, "a process each", "JPEG by -q:v 2"),
+        ),
+    }
 
 
-def _fastfit(job: Job, jobs: int) -> list[str]:
+def _fastfit(job: Job, jobs: int) -> Command:
     command = [sys.executable, "-m", "fastfit", "fit", str(job.source), "-o", str(job.out)]
-    return [*command, "--size", str(job.size), "--format", "jpeg", "--jobs", str(jobs)]
+    return Command([*command, "--size", str(job.size), "--format", "jpeg", "--jobs", str(jobs)])
 
 
-def _script(name: str) -> Callable[[Job], list[str]]:
+def _script(name: str, *more: str, env: Mapping[str, str] | None = None) -> Callable[[Job], Command]:
     # By its path: the package around it imports more than the script should pay for. -P: not what lies beside it.
-    return lambda job: [sys.executable, "-P", str(_HERE / name), *job.arguments]
+    return lambda job: Command([sys.executable, "-P", str(_HERE / name), *job.arguments, *more], env or {})
 
 
-def _pyvips(jobs: int) -> Contender:
-    asked = (
-        "import pyvips; print(pyvips.__version__, 'libvips', '.'.join(str(pyvips.version(n)) for n in range(3)))"
-    )
-    return Contender(
-        f"pyvips, {jobs} threads",
-        lambda: _answer([sys.executable, "-c", asked]),
-        _script("pyvips_pool.py"),
-        {"VIPS_CONCURRENCY": "1"},
-    )
+def _shell(loop: str) -> Callable[[Job], Command]:
+    return lambda job: Command(["sh", "-c", loop, "sh", *job.arguments])
 
 
-def _sharp(jobs: int, node_modules: str | None) -> Contender:
+def _sharp(node_modules: str | None) -> Program:
     env = {"NODE_PATH": os.path.abspath(node_modules)} if node_modules else {}  # noqa: PTH100 - links stay links
-    asked = "const {versions} = require('sharp'); console.log(versions.sharp, 'libvips', versions.vips)"
     return Contender(
-        f"sharp, {jobs} in flight",
-        lambda: _answer(["node", "-e", asked], env),
-        lambda job: ["node", str(_HERE / "sharp_pool.js"), *job.arguments],
-        env,
+        lambda job: Command(["node", str(_HERE / "sharp_pool.js"), *job.arguments], env),
+        lambda: _answer(["node", "-e", _SHARP], env),
+        "npm install sharp, and --node-modules DIR",
+        (_SHRINKS, _WHOLE, "converts to sRGB"),
     )
-
-
-def _ffmpeg(job: Job) -> list[str]:
-    return ["sh", "-c", _FFMPEG_LOOP, "sh", *job.arguments]
 
 
 def _ffmpeg_version() -> str:
@@ -144,6 +145,5 @@ def _answer(command: Sequence[str], env: Mapping[str, str] | None = None) -> str
     except OSError as error:
         raise MissingError(f"{command[0]}: {error.strerror}") from None
     if ended.returncode:
-        words = [line.strip() for line in ended.stderr.splitlines() if "Error" in line]
-        raise MissingError(words[0] if words else f"{command[0]}: exit status {ended.returncode}")
+        raise MissingError(f"{command[0]}: exit status {ended.returncode}")
     return ended.stdout.partition("\n")[0].strip()

@@ -11,7 +11,7 @@ from PIL import ImageOps
 import fastfit
 from fastfit.types import Image, Size
 
-__all__ = ["Faults", "check", "glances"]
+__all__ = ["Faults", "by_number", "check", "glances"]
 
 _SMALL, _ENOUGH = Size(32, 18), 512
 """What small pictures are made to, and of: JPEGs are decoded no smaller."""
@@ -62,12 +62,17 @@ def check(out: Path, links: Sequence[Path], size: Size, expected: Mapping[Path, 
     expected : mapping
         What they show; see `glances`. Nothing is looked at of photographs that are not in it.
     """
-    outputs = {_number(path): path for path in out.iterdir()}
+    outputs = by_number(out)
     pairs = [(outputs[_number(link)], link.resolve()) for link in links if _number(link) in outputs]
     right = [(output, photo) for output, photo in pairs if _is_jpeg(output, size)]
     looked = [(output, expected[photo]) for output, photo in right if photo in expected]
     unlike = sum(not _alike(_glance(output, size), glance) for output, glance in looked)
     return Faults(missing=len(links) - len(pairs), odd=len(pairs) - len(right), unlike=unlike)
+
+
+def by_number(out: Path) -> dict[str, Path]:
+    """Return the outputs in a folder, each by the number that its name begins with."""
+    return {_number(path): path for path in out.iterdir()}
 
 
 def _number(path: Path) -> str:

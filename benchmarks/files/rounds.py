@@ -5,27 +5,31 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.files.contenders import Contender, Job
-from benchmarks.files.outputs import check, glances
-from benchmarks.files.table import Runs
+import numpy as np
+from PIL import Image as Pillow
+
+from benchmarks.correctness import compared
+from benchmarks.files.contenders import REFERENCE, Job, Program
+from benchmarks.files.outputs import Faults, by_number, check, glances
+from benchmarks.files.runs import Runs
 from benchmarks.links import link_photographs
-from benchmarks.processes import adopt_orphans, finish
-from fastfit.types import Size
+from benchmarks.process_tree import Sample, peak
+from benchmarks.processes import Usage, adopt_orphans, finish, reap_orphans
+from benchmarks.results import Correctness
+from fastfit.types import Image, Size
 
-__all__ = ["in_turn"]
+__all__ = ["INTERVAL", "in_turn"]
+
+INTERVAL = 0.05
+"""Seconds from one look at the memory to the next."""
 
 
 def in_turn(
-    contenders: Mapping[str, Contender],
-    folder: Path,
-    links: Sequence[Path],
-    rounds: int,
-    *,
-    size: Size,
-    jobs: int,
+    contenders: Mapping[str, Program], folder: Path, links: Sequence[Path], rounds: int, *, size: Size, jobs: int
 ) -> dict[str, Runs]:
-    """Run every contender once a round, and check what it wrote.
+    """Compare what every contender writes, run it once a round, and then once more to look at its memory.
 
     Parameters
     ----------
@@ -36,8 +40,9 @@ def in_turn(
     links : sequence of Path
         All in one folder, which is what each gets.
     rounds : int
-        Before them each fits a few files that do not count: what programs are made of is then in memory. All
-        outputs of the first are looked at; of the others the headers are read.
+        Before them each fits every photograph once, which does not count: what programs are made of is then in
+        memory. Those outputs are compared with the reference's, and who makes too much else has no rounds. All
+        outputs of the first round are looked at, too; of the others the headers are read.
     size : Size
         Of the results.
     jobs : int
@@ -49,25 +54,77 @@ def in_turn(
         The runs of each contender.
     """
     adopt_orphans()
-    photos = [link.resolve() for link in links]
-    expected = glances(dict.fromkeys(photos), size)
-    first = link_photographs(photos, folder / "first", jobs)
-    runs = {name: Runs(contender.title) for name, contender in contenders.items()}
-    for contender in contenders.values():
-        out = _emptied(folder)
-        finish(contender.command(Job(first[0].parent, out, size, jobs)), folder / "log", contender.env)
+    photos = list(dict.fromkeys(link.resolve() for link in links))
+    expected = glances(photos, size)
+    first = link_photographs(photos, folder / "first", len(photos))
+    runs = {name: Runs() for name in contenders}
+    for name in sorted(contenders, key=lambda name: name != REFERENCE):  # which stays in its order otherwise
+        found = _Run.of(contenders[name], folder, first, size, jobs)
+        runs[name].count(found.check(first, size, expected), len(first))
+        if name == REFERENCE:
+            found.out.rename(folder / "expected")
+            found = found._replace(out=folder / "expected")
+        runs[name].compared = _compared(found.out, folder / "expected")
     for number in range(rounds):
-        for name, contender in contenders.items():
-            out = _emptied(folder)
-            job = Job(links[0].parent, out, size, jobs)
-            usage = finish(contender.command(job), folder / "log", contender.env)
-            faults = check(out, links, size, expected if number == 0 else {})
-            written = sum(path.stat().st_size for path in out.iterdir())
-            runs[name].add(usage.seconds, usage.cpu, written, faults)
-            print(f"round {number + 1}: {contender.title}: {usage.seconds:.1f} s", file=sys.stderr)
-            if faults.missing:
-                print(*_last_words(folder / "log"), sep="\n", file=sys.stderr)
+        for name in [name for name in contenders if not runs[name].wrong]:
+            found = _Run.of(contenders[name], folder, links, size, jobs)
+            runs[name].count(found.check(links, size, expected if number == 0 else {}), len(links))
+            runs[name].seconds.append(found.usage.seconds)
+            runs[name].cpu.append(found.usage.cpu)
+            runs[name].written = sum(path.stat().st_size for path in found.out.iterdir())
+            print(f"round {number + 1}: {name}: {found.usage.seconds:.1f} s", file=sys.stderr)
+    for name in [name for name in contenders if not runs[name].wrong]:
+        runs[name].peak = _peak(contenders[name], folder, links, size, jobs)
     return runs
+
+
+class _Run(NamedTuple):
+    """What one run took, and where its outputs and its words are."""
+
+    usage: Usage
+    out: Path
+    log: Path
+
+    @classmethod
+    def of(cls, contender: Program, folder: Path, links: Sequence[Path], size: Size, jobs: int) -> "_Run":
+        """Let a contender do its work."""
+        out, log = _emptied(folder), folder / "log"
+        command = contender.make(Job(links[0].parent, out, size, jobs))
+        return cls(finish(command.arguments, log, command.env), out, log)
+
+    def check(self, links: Sequence[Path], size: Size, expected: Mapping[Path, Image]) -> Faults:
+        """Count what is wrong, and repeat the program's last words where outputs are missing."""
+        faults = check(self.out, links, size, expected)
+        if faults.missing:
+            said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            print(*(f"  {line}" for line in said[-3:]), sep="\n", file=sys.stderr)
+        return faults
+
+
+def _compared(out: Path, expected: Path) -> list[Correctness]:
+    """Compare each output with the reference's of the same photograph, where there are both, as pictures."""
+    theirs = by_number(expected) if expected.exists() else {}
+    own = by_number(out)
+    return [
+        compared(_pixels(theirs[number]), _pixels(own[number])) for number in sorted(own.keys() & theirs.keys())
+    ]
+
+
+def _pixels(file: Path) -> Image:
+    """Return what a file shows, or nothing if it shows nothing."""
+    try:
+        with Pillow.open(file) as opened:
+            pixels: Image = np.asarray(opened.convert("RGB"))
+    except OSError:
+        pixels = np.zeros((0, 0, 3), np.uint8)
+    return pixels
+
+
+def _peak(contender: Program, folder: Path, links: Sequence[Path], size: Size, jobs: int) -> Sample | None:
+    command = contender.make(Job(links[0].parent, _emptied(folder), size, jobs))
+    most = peak(command.arguments, folder / "log", INTERVAL, command.env)
+    reap_orphans()
+    return most
 
 
 def _emptied(folder: Path) -> Path:
@@ -77,7 +134,3 @@ def _emptied(folder: Path) -> Path:
     out.mkdir()
     os.sync()
     return out
-
-
-def _last_words(log: Path) -> list[str]:
-    return [f"  {line}" for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]]

@@ -1,0 +1,87 @@
+"""Processes of `benchmarks.tensors.worker`, each asked and waited for in turn."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fastfit.types import Size
+
+__all__ = ["Worker", "WorkerError"]
+
+_ROOT = Path(__file__).parents[2]
+_ONE_THREAD = {
+    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "RAYON", "NUMEXPR", "VECLIB_MAXIMUM")
+}
+
+
+class WorkerError(Exception):
+    """A worker cannot do what it was asked, and says why."""
+
+
+class Worker:
+    """One process that makes tensors. Left as a context, it ends.
+
+    Parameters
+    ----------
+    where : str
+        ``module:function`` in `benchmarks.tensors`.
+    size : Size
+        Of the tensors.
+    *numbers : int
+        Passed on to the function.
+    alone : bool
+        Keep it on one core, and the libraries at one thread.
+    """
+
+    def __init__(self, where: str, size: Size, *numbers: int, alone: bool = True) -> None:
+        pinned = alone and hasattr(os, "sched_getaffinity")
+        core = max(os.sched_getaffinity(0)) if pinned else -1
+        command = [sys.executable, "-m", "benchmarks.tensors.worker", where, *map(str, (*size, core, *numbers))]
+        self._process = subprocess.Popen(
+            command,
+            cwd=_ROOT,
+            env={**os.environ, **(_ONE_THREAD if alone else {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Worker":
+        """Nothing is to be done."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let it end, and wait for that."""
+        self._process.communicate()
+
+    def load(self, source: Path, out: Path) -> None:
+        """Let it make the tensor of a source twice, and save it as ``.npy``."""
+        answer = self._ask("load", str(source.resolve()), str(out.resolve()))
+        if answer is not None:
+            raise WorkerError(answer)
+
+    def seconds(self) -> float:
+        """Let it make the tensor once more."""
+        return float(self._ask("go"))
+
+    def peak(self) -> int | None:
+        """Return the most memory that it had so far, in bytes; None where the system does not tell."""
+        answer = self._ask("peak")
+        return None if answer is None else int(answer)
+
+    def _ask(self, *words: str) -> Any:
+        reader, writer = self._process.stdout, self._process.stdin
+        if reader is None or writer is None:
+            raise WorkerError("no pipe")
+        try:
+            writer.write(json.dumps(words) + "\n")
+            writer.flush()
+            return json.loads(reader.readline())
+        except (BrokenPipeError, ValueError):  # it said nothing
+            raise WorkerError(f"exit status {self._process.wait()}") from None
