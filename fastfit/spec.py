@@ -344,7 +344,7 @@ class Fit:
         array = as_array(image)
         source = _size(array)
         centering = self._seen(source, as_image(array)) if self.centering in CENTERINGS else self.centering
-        return apply_plan(self._look, self._planned(source, centering), array, out)
+        return self.apply(self._planned(source, centering), array, out)
 
     def apply(self, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.
