@@ -205,7 +205,7 @@ CALLS = {
     "cv2.imencodeWithMetadata": {"codec/encode.py"},
     "cv2.imread": set(),
     "cv2.imwrite": set(),
-    "cv2.convertScaleAbs": {"resample/rounding.py", "resample/alpha.py"},
+    "cv2.convertScaleAbs": {"resample/rounding.py", "resample/averages.py", "resample/alpha.py"},
     "print": {"cli/__init__.py", "cli/formats.py", "cli/frames.py", "cli/runs.py"},
     "sys.exit": {"__main__.py"},
 }

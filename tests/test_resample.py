@@ -17,7 +17,9 @@ from PIL import Image, ImageOps
 from fastfit import Fit, Size, fit, plan, stretch
 from fastfit.resample import convolve
 from fastfit.resample.alpha import unpremultiply
+from fastfit.resample.averages import _rounded as rounded_average
 from fastfit.resample.band import band, multiply, pieces
+from fastfit.resample.interpolate import reduce
 
 CONVOLUTIONS = ("lanczos", "bicubic", "hamming", "bilinear", "box")
 INTERPOLATIONS = {
@@ -275,21 +277,64 @@ GAPS = [
     ((640, 480), (80, 60), None),  # whole factors
     ((641, 479), (61, 47), None),  # blocks at the edges are smaller
     ((640, 480), (97, 200), None),  # one axis only
-    ((640, 480), (61, 47), (3.3, 7.7, 630.1, 470.9)),
+    ((640, 480), (61, 47), (3.25, 7.75, 630.125, 470.875)),  # C floats: others are rounded before they are divided
     ((641, 479), (61, 47), (100, 50, 641, 479)),
 ]
 
 
 @pytest.mark.parametrize("gap", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize(("src", "dst", "box"), GAPS)
+@pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("resample", ["lanczos", "bilinear", "box"])
-def test_reducing_gap_is_pillows(resample, src, dst, box, gap):
-    # Dividing colours by alpha rounds them down once more.
-    for kind, channels, levels in (("noise", (), 2), ("smooth", (3,), 2), ("holes", (4,), 3)):
-        image = picture(kind, (src[1], src[0], *channels))
+def test_reducing_gap_is_pillows(resample, channels, src, dst, box, gap):
+    pairs = []
+    for kind in ("noise", "smooth", "holes"):
+        image = picture(kind, (src[1], src[0], *CHANNELS[channels]))
         ours = stretch(image, dst, resample=resample, box=box, reducing_gap=gap)
-        theirs = pillow(image, dst, "stretch", resample, box=box, reducing_gap=gap)
-        np.testing.assert_allclose(premultiplied(ours), premultiplied(theirs), rtol=0, atol=levels, err_msg=kind)
+        pairs.append((ours, pillow(image, dst, "stretch", resample, box=box, reducing_gap=gap)))
+    assert_pillows(pairs)
+
+
+def reduced(image, factor):
+    """Reduce with Pillow; four channels as they are, none of them alpha."""
+    height, width, channels = image.shape
+    mode = {1: "L", 2: "La", 3: "RGB", 4: "RGBX"}[channels]
+    if mode == "La":  # of which arrays are made, and images are not
+        return np.dstack([reduced(image[..., channel : channel + 1], factor) for channel in range(2)])
+    made = Image.frombuffer(mode, (width, height), image.tobytes(), "raw", mode, 0, 1)
+    return np.asarray(made.reduce(factor)).reshape(-(-height // factor[1]), -(-width // factor[0]), channels)
+
+
+@given(st.data(), *[st.integers(1, 300)] * 2, st.integers(1, 4), st.sampled_from(["noise", "ties"]))
+def test_averages_are_pillows(data, width, height, channels, kind):
+    factor = data.draw(st.tuples(st.integers(1, width + 2), st.integers(1, height + 2)))
+    image = picture(kind, (height, width, channels))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastfit.resample.averages._SAMPLES", data.draw(st.sampled_from([1, 1000, 100_000])))
+        np.testing.assert_array_equal(reduce(image, factor), reduced(image, factor))
+
+
+@pytest.mark.parametrize("count", [*range(1, 258), 258, 1000, 4096, 65_536, 1_000_003, (1 << 24) - 1])
+def test_every_sum_is_rounded_as_pillow_does(count):
+    sums = np.unique(np.linspace(0, 255 * count, min(255 * count + 1, 100_000)).astype(np.uint64))
+    # As C computes it, in unsigned integers of 32 bits.
+    reciprocal = np.uint32(np.float32(1 << 32) / np.float32(count << 8))
+    expected = ((sums + count // 2).astype(np.uint32) * reciprocal) >> 24
+    given = sums.astype(np.uint16 if count <= 257 else np.float64)
+    np.testing.assert_array_equal(rounded_average(given[None], count)[0], expected)
+
+
+def test_blocks_that_pillow_has_no_reciprocal_for_are_averaged():
+    image = np.full((4200, 4100, 1), 201, np.uint8)
+    image[::3] = 77
+    assert reduce(image, (4100, 4200)).tolist() == [[[160]]]
+
+
+@pytest.mark.parametrize("factor", [(1, 2), (2, 1), (2, 2), (3, 5), (40, 30)])
+def test_averages_of_any_strides(factor):
+    image = picture("noise", (3, 97, 122))
+    for view in (np.moveaxis(image, 0, 2), np.moveaxis(image, 0, 2)[::-1, 1::2], image.transpose(2, 1, 0)):
+        np.testing.assert_array_equal(reduce(view, factor), reduced(view, factor))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

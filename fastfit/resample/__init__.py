@@ -13,6 +13,9 @@ from fastfit.resample.interpolate import INTERPOLATIONS, interpolate, reduce
 from fastfit.resample.rounding import store
 from fastfit.types import Box, Image, Size
 
+# How many samples are premultiplied before they are averaged.
+_STRIP = 1 << 19
+
 __all__ = ["FILTERS", "INTERPOLATIONS", "resample_into", "work_among_threads"]
 
 
@@ -81,38 +84,56 @@ def _convolve_into(
     factor = _factor(box, size, reducing_gap)
     if factor == (1, 1):
         planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, **kind)
-        image, weighted = _weighted(planned.crop(image), alpha)
+        image = planned.crop(image)
+        weighted = alpha and not opaque(image)
+        read = premultiply if weighted else None
     else:
         left, top, right, bottom = _reach(image, box, size, resample)
-        image, weighted = _weighted(image[top:bottom, left:right], alpha)
-        image, (fx, fy) = reduce(image, factor), factor
+        image = image[top:bottom, left:right]
+        weighted = alpha and not opaque(image)
+        image, (fx, fy), read = _reduced(image, factor, weighted=weighted), factor, None
         box = Box((box.left - left) / fx, (box.top - top) / fy, (box.right - left) / fx, (box.bottom - top) / fy)
         planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, **kind)
         image = planned.crop(image)
-    if not weighted and (write is not None or is_packed(out)):
+    if weighted and dtype == np.uint8:
+        convolve(image, planned, out, _divided(write or _copy), read)
+    elif not weighted and (write is not None or is_packed(out)):
         convolve(image, planned, out, write)
-        return
-    # Premultiplied samples of 16 bits are floats until the end.
-    floats = np.dtype(np.float32) if weighted and dtype != np.uint8 else dtype
-    whole = np.empty((*out.shape[:2], image.shape[2]), floats)
-    convolve(image, planned, whole)
-    if weighted:
-        unpremultiply(whole)
-    if floats != dtype:
-        rounded = np.empty(whole.shape, dtype)
-        store(whole.reshape(size.height, -1), rounded.reshape(size.height, -1))
-        whole = rounded
-    (write or _copy)(whole, out)
+    else:
+        # Premultiplied samples of 16 bits are floats until the end.
+        whole = np.empty((*out.shape[:2], image.shape[2]), np.float32 if weighted else dtype)
+        convolve(image, planned, whole, read=read)
+        if weighted:
+            unpremultiply(whole)
+        if whole.dtype != dtype:
+            rounded = np.empty(whole.shape, dtype)
+            store(whole.reshape(size.height, -1), rounded.reshape(size.height, -1))
+            whole = rounded
+        (write or _copy)(whole, out)
 
 
 def _copy(block: Image, out: Image) -> None:
     np.copyto(out, block)
 
 
-def _weighted(image: Image, alpha: bool) -> tuple[Image, bool]:
-    """Premultiply an image that has alpha, unless it is opaque and so the same without."""
-    weighted = alpha and not opaque(image[..., -1])
-    return (premultiply(image) if weighted else image), weighted
+def _divided(write: Callable[[Image, Image], None]) -> Callable[[Image, Image], None]:
+    """Return a `write` that divides by alpha first."""
+
+    def divide_and_write(block: Image, out: Image) -> None:
+        block = np.ascontiguousarray(block)  # what OpenCV changes in place
+        unpremultiply(block)
+        write(block, out)
+
+    return divide_and_write
+
+
+def _reduced(image: Image, factor: tuple[int, int], *, weighted: bool) -> Image:
+    """Reduce an image; one with alpha premultiplied, in strips that stay in the cache."""
+    if not weighted:
+        return reduce(image, factor)
+    rows = max(_STRIP // (image[0].size * factor[1]), 1) * factor[1]
+    strips = range(0, image.shape[0], rows)
+    return np.concatenate([reduce(premultiply(image[at : at + rows]), factor) for at in strips])
 
 
 def _factor(box: Box, size: Size, gap: float | None) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fastfit.types import Image
 
@@ -11,6 +10,8 @@ from fastfit.types import Image
 _VISIBLE = 2.0**-17
 # What 8-bit colours are divided by: as much as they are multiplied by, where there is no alpha.
 _DIVISORS = np.array([255, *range(1, 256)], np.uint8)
+# How many pixels are looked at before the next: a strip that stays in the cache.
+_LOOKED_AT = 1 << 16
 # Makes rounding down of rounding to the nearest: quotients by up to 255 are whole or 1/255 below, at least.
 _DOWN = -0.5 + 1 / 512
 
@@ -62,6 +63,9 @@ def unpremultiply(image: Image) -> None:
             image[hidden, :-1] = 0
 
 
-def opaque(alpha: npt.NDArray[np.generic]) -> bool:
-    """Tell whether an 8-bit alpha channel is 255 throughout."""
-    return bool(alpha.dtype == np.uint8 and cv2.minMaxLoc(np.ascontiguousarray(alpha))[0] == 255)
+def opaque(image: Image) -> bool:
+    """Tell whether the last channel of an 8-bit image ``(H, W, C)`` is 255 throughout."""
+    last = image.shape[2] - 1
+    rows = -(-_LOOKED_AT // image.shape[1])
+    strips = (image[at : at + rows] for at in range(0, image.shape[0], rows))
+    return image.dtype == np.uint8 and all(int(cv2.extractChannel(strip, last).min()) == 255 for strip in strips)

@@ -11,7 +11,7 @@ import numpy as np
 from fastfit.resample.band import Band, Floats, band, multiply, pieces
 from fastfit.resample.rounding import finish
 from fastfit.resample.scratch import scratch
-from fastfit.resample.small import is_small, resample_small
+from fastfit.resample.small import are_few, resample_small
 from fastfit.types import Box, Image, Size
 
 
@@ -41,6 +41,7 @@ def work_among_threads() -> None:
     _local.strip = _AMONG_THREADS
 
 
+_Read: TypeAlias = Callable[[Image], Image]
 _Write: TypeAlias = Callable[[Image, Image], None]
 
 
@@ -90,7 +91,9 @@ def passes(source: Size, target: Size, box: Box, resample: str, *, quantized: bo
     return Passes(down, across, lost > 0 and lost > 2 * (source.width - target.width), draft)
 
 
-def convolve(image: Image, passes: Passes, out: Image, write: _Write | None = None) -> None:
+def convolve(
+    image: Image, passes: Passes, out: Image, write: _Write | None = None, read: _Read | None = None
+) -> None:
     """Resample the part of an image that `passes` read into `out`.
 
     Parameters
@@ -103,55 +106,70 @@ def convolve(image: Image, passes: Passes, out: Image, write: _Write | None = No
         along a row. All of it is written. 8-bit images are rounded and clipped between the passes, as in Pillow.
     write : callable, optional
         Called with each strip of the result, in the image's dtype, and its part of `out`, which then may be of any
-        form that has the same height and width.
+        form that has the same height and width. Strips are its own to change, and not to be kept.
+    read : callable, optional
+        What to resample instead of the image: called with strips of it, of whole pixels, some of them more than
+        once, it returns new, C-contiguous arrays of their shape, ``uint8`` for ``uint8`` and else ``float32``.
     """
     down, across, height_first, _ = passes
-    if is_small(image, down, across, height_first=height_first):
+    few = are_few(image.shape, down, across, height_first=height_first)
+    if few and read is not None:
+        image, read = read(image), None
+    if few and (image.dtype != np.float32 or bool(np.isfinite(image).all())):
         block = out if write is None else np.empty((down.n_out, across.n_out, image.shape[2]), image.dtype)
         resample_small(image, down, across, block, height_first=height_first)
         if write is not None:
             write(block, out)
     elif image.dtype == np.float32:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite spreads; it is no one's mistake
-            _two_passes(image, passes, out, write)
+            _two_passes(image, passes, out, write, read)
     else:
-        _two_passes(image, passes, out, write)
+        _two_passes(image, passes, out, write, read)
 
 
-def _two_passes(image: Image, passes: Passes, out: Image, write: _Write | None) -> None:
+def _two_passes(image: Image, passes: Passes, out: Image, write: _Write | None, read: _Read | None) -> None:
     down, across, height_first, draft = passes
     height, width = out.shape[:2]
     channels, middle_dtype = image.shape[2], np.uint8 if image.dtype == np.uint8 else np.float32
     dtype = out.dtype if write is None else image.dtype
     if not across.runs:
-        _resample_height(image, down, out, dtype, write, draft=draft)
+        _resample_height(image, down, out, dtype, write, read, draft=draft)
     elif not down.runs:
-        _resample_width(image, across, out, dtype, write, draft=draft)
+        _resample_width(image, across, out, dtype, write, read, draft=draft)
     elif height_first:
         middle = scratch("middle", (height, image.shape[1], channels), middle_dtype)
-        _resample_height(image, down, middle, middle.dtype, draft=draft)
+        _resample_height(image, down, middle, middle.dtype, read=read, draft=draft)
         _resample_width(middle, across, out, dtype, write, draft=draft)
     else:
         middle = scratch("middle", (image.shape[0], width, channels), middle_dtype)
-        _resample_width(image, across, middle, middle.dtype, draft=draft)
+        _resample_width(image, across, middle, middle.dtype, read=read, draft=draft)
         _resample_height(middle, down, out, dtype, write, draft=draft)
 
 
 def _resample_height(
-    image: Image, band: Band, out: Image, dtype: np.dtype[Any], write: _Write | None = None, *, draft: bool
+    image: Image,
+    band: Band,
+    out: Image,
+    dtype: np.dtype[Any],
+    write: _Write | None = None,
+    read: _Read | None = None,
+    *,
+    draft: bool,
 ) -> None:
     """Resample the first axis of ``(H, W, C)``: some lines at a time or, of very long ones, strips of columns."""
     if not band.runs:
-        (write or _store)(image, out)
+        (write or _store)(image if read is None else read(image), out)
         return
     channels = image.shape[2]
     source = image.reshape(image.shape[0], -1)
     total = source.shape[1]
     lines = _lines(band, total)
-    lanes = total if lines else _lanes(band, total, 1 if write is None else channels)
+    lanes = total if lines else _lanes(band, total, channels if write or read else 1)
     for piece, made, inputs in pieces(band, lines or band.n_out):
         for at in range(0, total, lanes):
             strip = source[inputs, at : at + lanes]
+            if read is not None:
+                strip = read(strip.reshape(strip.shape[0], -1, channels)).reshape(strip.shape)
             x, y = _buffers(piece, strip.shape[1])
             np.copyto(x, strip, casting="unsafe")
             multiply(piece, x, y)
@@ -169,7 +187,14 @@ def _store(image: Image, out: Image) -> None:
 
 
 def _resample_width(
-    image: Image, band: Band, out: Image, dtype: np.dtype[Any], write: _Write | None = None, *, draft: bool
+    image: Image,
+    band: Band,
+    out: Image,
+    dtype: np.dtype[Any],
+    write: _Write | None = None,
+    read: _Read | None = None,
+    *,
+    draft: bool,
 ) -> None:
     """Resample the second axis of ``(H, W, C)``, in strips of rows.
 
@@ -181,7 +206,7 @@ def _resample_width(
     for at in range(0, image.shape[0], rows):
         strip, target = image[at : at + rows], out[at : at + rows]
         x, y = _buffers(band, strip.shape[0] * channels)
-        np.copyto(x, _turned(strip), casting="unsafe")
+        np.copyto(x, _turned(_copied(strip) if read is None else read(strip)), casting="unsafe")
         multiply(band, x, y)
         turned = scratch("turned", (band.n_out, strip.shape[0], channels), dtype)
         finish(band, x, y, turned.reshape(y.shape), draft=draft)
@@ -192,13 +217,17 @@ def _resample_width(
             write(cv2.transpose(turned, block).reshape(block.shape), target)
 
 
-def _turned(strip: Image) -> Image:
-    # Copied first: read row by row, memory arrives at full speed; read across rows, at a third of it.
-    height, width, channels = strip.shape
+def _copied(strip: Image) -> Image:
+    # Read row by row, memory arrives at full speed; read across rows, as for turning, at a third of it.
     copy = scratch("strip", strip.shape, strip.dtype)
     np.copyto(copy, strip)
+    return copy
+
+
+def _turned(strip: Image) -> Image:
+    height, width, channels = strip.shape
     turned = scratch("turned", (width, height, channels), strip.dtype)
-    return cv2.transpose(copy, turned).reshape(width, height * channels)
+    return cv2.transpose(strip, turned).reshape(width, height * channels)
 
 
 def _lines(band: Band, total: int) -> int:

@@ -5,6 +5,7 @@ import math
 import cv2
 import numpy as np
 
+from fastfit.resample.averages import average
 from fastfit.types import Box, Image
 
 INTERPOLATIONS: dict[str, int] = {
@@ -52,7 +53,7 @@ def reduce(image: Image, factor: tuple[int, int]) -> Image:
     Returns
     -------
     ndarray, (⌈H / fy⌉, ⌈W / fx⌉, C)
-        A new array of the same dtype.
+        A new array of the same dtype. ``uint8`` is rounded as by Pillow.
     """
     fx, fy = factor
     height, width, channels = image.shape
@@ -61,9 +62,17 @@ def reduce(image: Image, factor: tuple[int, int]) -> Image:
         for left, right, out_left, out_right in _whole_and_rest(width, fx):
             part = image[top:bottom, left:right]
             target = out[out_top:out_bottom, out_left:out_right]
-            size = (target.shape[1], target.shape[0])
-            np.copyto(target, cv2.resize(part, size, interpolation=cv2.INTER_AREA).reshape(target.shape))
+            if image.dtype == np.uint8 and not _as_opencv(part, target):
+                average(part, target)
+            else:
+                size = (target.shape[1], target.shape[0])
+                np.copyto(target, cv2.resize(part, size, interpolation=cv2.INTER_AREA).reshape(target.shape))
     return out
+
+
+def _as_opencv(part: Image, out: Image) -> bool:
+    """Tell whether OpenCV's averages of 8 bits are Pillow's and take half the time or less: of 2x2 blocks."""
+    return part.shape[:2] == (2 * out.shape[0], 2 * out.shape[1]) and out.shape[2] != 2
 
 
 def _whole_and_rest(length: int, factor: int) -> list[tuple[int, int, int, int]]:

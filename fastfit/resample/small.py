@@ -13,19 +13,18 @@ from fastfit.resample.filters import Float64
 from fastfit.resample.rounding import round_half_up, store
 from fastfit.types import Image
 
-__all__ = ["is_small", "resample_small"]
+__all__ = ["are_few", "resample_small"]
 
 # Multiply-adds that take as long as the calls that are saved; from a sweep of sizes from 1x1 to 200x150.
 _MOST_PRODUCTS = 800_000
 
 
-def is_small(image: Image, down: Band, across: Band, *, height_first: bool) -> bool:
-    """Tell whether an image ``(H, W, C)`` is so small that dense products are faster, and all of it is finite."""
-    height, width, channels = image.shape
+def are_few(shape: tuple[int, ...], down: Band, across: Band, *, height_first: bool) -> bool:
+    """Tell whether an image ``(H, W, C)`` is so small that dense products are faster."""
+    height, width, channels = shape
     rows, columns = (down.n_out, width) if height_first else (height, across.n_out)
     products = rows * width * across.n_out * channels + height * columns * down.n_out
-    small = products * channels <= _MOST_PRODUCTS
-    return small and (image.dtype != np.float32 or bool(np.isfinite(image).all()))
+    return products * channels <= _MOST_PRODUCTS
 
 
 def resample_small(image: Image, down: Band, across: Band, out: Image, *, height_first: bool) -> None:
