@@ -575,6 +575,35 @@ def test_alpha_is_divided_by_as_in_pillow():
     np.testing.assert_array_equal(pairs, expected)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize(
+    ("src", "dst"),
+    [((301, 211), (97, 450)), ((97, 450), (301, 83)), ((151, 160), (302, 150)), ((301, 211), (301, 60))],
+)
+@pytest.mark.parametrize("gap", [None, 1.0])
+@pytest.mark.parametrize("most", [1 << 13, 1 << 16])
+def test_alpha_in_strips_is_pillows(monkeypatch, channels, src, dst, gap, most):
+    module = importlib.import_module("fastfit.resample.convolve")
+    monkeypatch.setattr(module, "_ALONE", module._Strip(most, 1024))
+    monkeypatch.setattr("fastfit.resample._STRIP", most)
+    monkeypatch.setattr("fastfit.resample.alpha._LOOKED_AT", most // 16)
+    image = picture("holes", (src[1], src[0], channels))
+    opaque = image.copy()
+    opaque[..., -1] = 255
+    nearly = opaque.copy()
+    nearly[-1, -1, -1] = 0
+    for kind in (image, opaque, nearly):
+        theirs = pillow(kind, dst, "stretch", "lanczos", reducing_gap=gap)
+        assert_pillows([(stretch(kind, dst, reducing_gap=gap), theirs)])
+        planes = stretch(kind, dst, reducing_gap=gap, layout="CHW")
+        assert_pillows([(np.moveaxis(planes, 0, 2), theirs)])
+
+
+def test_a_large_image_with_alpha_is_not_copied():
+    image = picture("holes", (1500, 2000, 4))
+    assert peak(lambda: stretch(image, (30, 40))) < image.nbytes
+
+
 def test_sizes_are_width_first():
     assert stretch(np.zeros((61, 97), np.uint8), Size(width=40, height=30)).shape == (30, 40)
 

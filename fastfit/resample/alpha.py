@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from fastfit.resample.scratch import scratch
 from fastfit.types import Image
 
 # Colours under less alpha than this share of the full value are set to 0: nobody sees them, and what is left of
@@ -28,12 +29,15 @@ def premultiply(image: Image) -> Image:
     -------
     ndarray, (H, W, C)
         ``uint8`` rounded to 8 bits as Pillow does (``RGBA`` to ``RGBa``), or, for ``uint16`` and ``float32``,
-        ``float32`` products that are not scaled back: `unpremultiply` divides by the same unit.
+        ``float32`` products that are not scaled back: `unpremultiply` divides by the same unit. 8 bits are in
+        working memory, until the next call in the same thread.
     """
     if image.dtype == np.uint8:
-        *colours, alpha = cv2.split(image)
-        # Exactly Pillow's MULDIV255 for all 65536 pairs: a·b/255 is never halfway between integers.
-        return cv2.merge([*(cv2.multiply(colour, alpha, scale=1 / 255) for colour in colours), alpha])
+        *colours, alpha = _planes(image)
+        for colour in colours:
+            # Exactly Pillow's MULDIV255 for all 65536 pairs: a·b/255 is never halfway between integers.
+            cv2.multiply(colour, alpha, colour, scale=1 / 255)
+        return cv2.merge([*colours, alpha], scratch("premultiplied", image.shape, np.uint8))
     product = image.astype(np.float32)
     with np.errstate(all="ignore"):
         product[..., :-1] *= product[..., -1:]
@@ -50,10 +54,13 @@ def unpremultiply(image: Image) -> None:
         ``float32``: colours under (next to) no alpha become 0.
     """
     if image.dtype == np.uint8:
-        *colours, alpha = cv2.split(image)
-        divisor = cv2.LUT(alpha, _DIVISORS)
-        divided = [cv2.divide(colour, divisor, scale=255.0, dtype=cv2.CV_32F) for colour in colours]
-        cv2.merge([*(cv2.convertScaleAbs(quotient, beta=_DOWN) for quotient in divided), alpha], image)
+        *colours, alpha = _planes(image)
+        divisor = cv2.LUT(alpha, _DIVISORS, scratch("divisor", alpha.shape, np.uint8))
+        quotient = scratch("quotient", alpha.shape, np.float32)
+        for colour in colours:
+            cv2.divide(colour, divisor, quotient, scale=255.0, dtype=cv2.CV_32F)
+            cv2.convertScaleAbs(quotient, colour, beta=_DOWN)
+        cv2.merge([*colours, alpha], image)
     else:
         alpha = image[..., -1]
         with np.errstate(all="ignore"):  # what is not finite stays where it is
@@ -61,6 +68,12 @@ def unpremultiply(image: Image) -> None:
             hidden = alpha <= _VISIBLE * most
             image[..., :-1] /= alpha[..., None]
             image[hidden, :-1] = 0
+
+
+def _planes(image: Image) -> list[Image]:
+    """Return the channels of an 8-bit image as ``(H, W)`` in working memory."""
+    planes = [scratch(f"plane {index}", image.shape[:2], np.uint8) for index in range(image.shape[2])]
+    return list(cv2.split(image, planes))
 
 
 def opaque(image: Image) -> bool:

@@ -109,7 +109,8 @@ def convolve(
         form that has the same height and width. Strips are its own to change, and not to be kept.
     read : callable, optional
         What to resample instead of the image: called with strips of it, of whole pixels, some of them more than
-        once, it returns new, C-contiguous arrays of their shape, ``uint8`` for ``uint8`` and else ``float32``.
+        once, it returns other, C-contiguous arrays of their shape, ``uint8`` for ``uint8`` and else ``float32``.
+        Each is used up before the next call.
     """
     down, across, height_first, _ = passes
     few = are_few(image.shape, down, across, height_first=height_first)
