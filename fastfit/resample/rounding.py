@@ -18,7 +18,7 @@ _HALF_UP = 2.0**-24
 # float32 sums are off by less than this. It lifts what would be a half, and rarely more: one sample in 4000.
 _DRAFT_UP = 2.0**-12
 
-# One doubtful sample in so many costs as much, one by one, as all of a strip in float64: some 100 ns against 2.5 ns.
+# One doubtful sample in so many costs as much, one by one, as all of a strip in float64: 100 ns against 2.5 ns.
 _MOST_DOUBTFUL = 40
 
 _add: Any = cv2.add  # its stubs leave out scalars
