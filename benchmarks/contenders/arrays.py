@@ -29,6 +29,7 @@ FILTERS: dict[Resample, Pillow.Resampling] = {
     "box": Pillow.Resampling.BOX,
 }
 _GAP = 2.0
+"""Of Pillow's examples, and libvips's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +247,8 @@ CONTENDERS: dict[str, Contender[Make]] = {
     "fastfit-gap": Contender(_fastfit(_GAP), lambda: fastfit.__version__, "pip install fastfit", [_SHRINKS_FIRST]),
     "opencv-lanczos4": _opencv(_opencv_lanczos4, "no antialias"),
     "opencv-area": _opencv(_opencv_area, "box filter, to enlarge lanczos4"),
-    "pyvips": _vips(0.0),
-    "pyvips-gap": _vips(_GAP, _SHRINKS_FIRST),
+    "pyvips": _vips(_GAP, _SHRINKS_FIRST),
+    "pyvips-nogap": _vips(0.0),
     "kornia-rs": Contender(_in_whole_pixels(_kornia), _version("kornia_rs", "kornia-rs"), "pip install kornia-rs"),
     "torch": Contender(
         _in_whole_pixels(_torch),

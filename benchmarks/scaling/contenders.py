@@ -124,7 +124,7 @@ CONTENDERS: dict[str, Contender[Make]] = {
         _each(_pyvips),
         _pyvips_version,
         "pip install 'pyvips[binary]'",
-        ["shrinks first", "enlarges with bicubic"],
+        ["whole-number shrink first, gap 2", "enlarges by bicubic, 0.2 pixels off"],
         _pin_pyvips,
     ),
 }
