@@ -49,6 +49,27 @@ for height, width, noise in ((61, 83, 3), (40, 40, 30), (11, 200, 90)):
     assert ssim(image, image) == 1
     assert ssim(image[:5, :7], image[:5, :7]) == 1
 """
+COLD = """
+from dataclasses import replace
+import numpy as np
+from benchmarks.contenders.arrays import CONTENDERS, Task
+from fastfit import Size
+from fastfit.resample.filters import FILTERS
+lanczos = FILTERS["lanczos"]
+computed = []
+def kernel(*arguments):
+    computed.append(arguments)
+    return lanczos.kernel(*arguments)
+FILTERS["lanczos"] = lanczos._replace(kernel=kernel)
+task = Task(Size(64, 48))
+for size in ((400, 600, 3), (60, 90, 3)):
+    for cold, expected in ((False, 2), (True, 6)):
+        call = CONTENDERS["fastfit"].make(np.zeros(size, np.uint8), replace(task, cold=cold))
+        computed.clear()
+        for _ in range(3):
+            call()
+        assert len(computed) == expected, (size, cold, len(computed))
+"""
 FIGURES = """
 import math
 import numpy as np
@@ -170,6 +191,11 @@ def test_other_modes_are_pillows_and_others_crop_whole_pixels(tmp_path, photos, 
         assert row["correctness"]["exact_size"]
         assert row["correctness"]["psnr"] > 25
         assert ("crop in whole pixels" in row["marks"]) == (mode == "cover")
+
+
+def test_cold_calls_compute_their_weights():
+    run = subprocess.run([sys.executable, "-c", COLD], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_every_installed_contender_makes_the_size(tmp_path, photos):

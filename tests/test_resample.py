@@ -1,4 +1,5 @@
 import importlib
+import pkgutil
 import statistics
 import threading
 import time
@@ -15,7 +16,7 @@ from pictures import KINDS, MODES, picture
 from PIL import Image, ImageOps
 
 from fastfit import Fit, Size, fit, plan, stretch
-from fastfit.resample import convolve
+from fastfit.resample import convolve, forget
 from fastfit.resample.alpha import unpremultiply
 from fastfit.resample.averages import _rounded as rounded_average
 from fastfit.resample.band import band, multiply, pieces
@@ -614,3 +615,17 @@ def test_hamming_at_a_centre_on_a_pixel():
     assert_pillows(
         [(stretch(image, (640, 224), resample="hamming"), pillow(image, (640, 224), "stretch", "hamming"))]
     )
+
+
+def test_what_is_kept_between_images_can_be_forgotten():
+    """No cache of weights is left out, and the next image has its own computed."""
+    folder = importlib.import_module("fastfit.resample").__path__
+    modules = [importlib.import_module(f"fastfit.resample.{each.name}") for each in pkgutil.iter_modules(folder)]
+    caches = {each for module in modules for each in vars(module).values() if hasattr(each, "cache_clear")}
+    image = picture("noise", (61, 97, 3))
+    before = stretch(image, (40, 30))
+    assert band in caches
+    forget()
+    assert {each.__name__: each.cache_info().currsize for each in caches} == {each.__name__: 0 for each in caches}
+    assert stretch(image, (40, 30)).tolist() == before.tolist()
+    assert band.cache_info().misses == 2

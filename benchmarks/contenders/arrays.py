@@ -13,6 +13,8 @@ from PIL import ImageOps
 
 import fastfit
 from benchmarks.contenders import Contender
+from fastfit.geometry import planned
+from fastfit.resample import forget
 from fastfit.types import Box, Image, Size
 from fastfit.words import Mode, Resample
 
@@ -40,7 +42,7 @@ class Task:
     mode: Mode = "stretch"
     resample: Resample = "lanczos"
     cold: bool = False
-    """Whether fastfit forgets its weights each time. Pillow always computes them."""
+    """Whether fastfit forgets its weights and its plan each time. Pillow always computes them."""
     threads: int = 1
     """For those who are told with every call, and have a stack to share among threads."""
 
@@ -83,10 +85,10 @@ def _fastfit(reducing_gap: float | None) -> Make:
         spec = fastfit.Fit(task.size, task.mode, resample=task.resample, reducing_gap=reducing_gap)
         if not task.cold:
             return lambda: spec(image)
-        from fastfit.resample.band import band
 
         def call() -> Image:
-            band.cache_clear()
+            forget()
+            planned.cache_clear()
             return spec(image)
 
         return call

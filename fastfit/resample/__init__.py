@@ -7,16 +7,25 @@ import numpy as np
 
 from fastfit.arrays import is_packed
 from fastfit.resample.alpha import opaque, premultiply, unpremultiply
+from fastfit.resample.band import band as weights
+from fastfit.resample.band import pieces
 from fastfit.resample.convolve import convolve, passes, work_among_threads
 from fastfit.resample.filters import FILTERS
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate, reduce
-from fastfit.resample.rounding import store
+from fastfit.resample.rounding import _exactly, store
+from fastfit.resample.small import _interleaved, _matrix
 from fastfit.types import Box, Image, Size
 
 # How many samples are premultiplied before they are averaged.
 _STRIP = 1 << 19
 
-__all__ = ["FILTERS", "INTERPOLATIONS", "resample_into", "work_among_threads"]
+__all__ = ["FILTERS", "INTERPOLATIONS", "forget", "resample_into", "work_among_threads"]
+
+
+def forget() -> None:
+    """Forget all weights that are kept between images: the next one of any size computes its own."""
+    for kept in (passes, weights, pieces, _matrix, _interleaved, _exactly):
+        kept.cache_clear()
 
 
 def resample_into(
