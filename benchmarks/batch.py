@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.contenders import Contender, Found, discover
 from benchmarks.contenders.arrays import OURS, REFERENCE, Make, Task
-from benchmarks.contenders.batches import BATCH_CONTENDERS
+from benchmarks.contenders.batches import BATCH_CONTENDERS, ONE_THREAD
 from benchmarks.correctness import fault, worst_of
 from benchmarks.machine import load, machine
 from benchmarks.photos import photographs, read_rgb
@@ -37,7 +37,8 @@ _SHORTEST = 2e-3
 _RATE = "images/s"
 _NOTES = (
     "pillow, opencv-area and kornia-rs do image after image, the last two in threads of their own, if any",
-    "each number of threads has a process of its own, for some libraries never change it; means are over all",
+    "each number of threads has a process of its own, for some libraries never change it",
+    "means are over the cases of one thread: in the others Pillow has one, and those beside it more",
     "error: of the image that is furthest from Pillow's",
     "what this does not show: files, whose decoding takes longer than this; images of mixed sizes",
 )
@@ -133,5 +134,6 @@ def _rows(
             correctness = {name: worst_of(expected, call()) for name, call in calls.items()}
             seconds = interleaved(calls, rounds, _SHORTEST)
             for name in calls:
-                row = Row(case, name, tuple(seconds[name]), correctness[name], tuple(contenders[name].marks))
+                marks = (*contenders[name].marks, *(["one thread"] * (threads > 1 and name in ONE_THREAD)))
+                row = Row(case, name, tuple(seconds[name]), correctness[name], marks)
                 yield replace(row, facts={_RATE: count / row.median})

@@ -143,9 +143,13 @@ class Result:
         return Spread.of([theirs / own for theirs, own in zip(other.seconds, row.seconds, strict=True)])
 
     def means(self, beside: str | None = None) -> Iterator[Mean]:
-        """Sum up each contender that did a case the other one did, too; see `speed`."""
+        """Sum up each contender that did a case the other one did, too; see `speed`.
+
+        Cases in which the reference's own work is marked as unlike do not count.
+        """
+        unlike = {row.case for row in self.rows if row.contender == self.reference and row.marks}
         for contender in self.contenders:
-            rows = [row for row in self.rows if row.contender == contender]
+            rows = [row for row in self.rows if row.contender == contender and row.case not in unlike]
             speeds = [spread.median for row in rows if (spread := self.speed(row, beside))]
             psnrs = [row.correctness.psnr for row in rows if row.correctness]
             known = [psnr for psnr in psnrs if not math.isnan(psnr)]

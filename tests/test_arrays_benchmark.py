@@ -239,7 +239,11 @@ def test_stacks_are_measured_with_every_number_of_threads(tmp_path, photos):
     threads = [1, 2][:CORES]
     assert figures["options"]["threads"] == threads
     assert len(by_case(figures, "pillow-pool")) == 2 * len(threads)
+    lines = [line.split() for line in run.stdout.splitlines()]
+    assert [line[4] for line in lines if line[:1] == ["pillow-pool"]] == ["2"]  # cases of one thread
     for row in figures["rows"]:
+        one = row["contender"] == "pillow" and row["case"].endswith("2 threads")
+        assert row["marks"] == ["one thread"] * one
         rate = int(row["case"].split()[0]) / statistics.median(row["seconds"])
         assert math.isclose(row["facts"]["images/s"], rate, rel_tol=1e-4)
 

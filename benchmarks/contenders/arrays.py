@@ -18,7 +18,7 @@ from fastfit.resample import forget
 from fastfit.types import Box, Image, Size
 from fastfit.words import Mode, Resample
 
-__all__ = ["CONTENDERS", "FILTERS", "HEED_ALL", "OURS", "REFERENCE", "Make", "Task", "interpolated"]
+__all__ = ["CONTENDERS", "FILTERS", "HEED_ALL", "OURS", "REFERENCE", "Make", "Task", "area", "interpolated"]
 
 REFERENCE, OURS = "pillow", "fastfit"
 HEED_ALL = (REFERENCE, "pillow-gap", OURS, "fastfit-gap")
@@ -130,9 +130,13 @@ def _opencv_lanczos4(image: Image, box: Box, size: Size) -> Image:
 
 
 def _opencv_area(image: Image, box: Box, size: Size) -> Image:
-    """Resize as img2dataset does, whose defaults these two are: the first where a side shrinks."""
-    shrinks = box.width > size.width or box.height > size.height
-    return cv2.resize(_part(image, box), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4)
+    return area(_part(image, box), size)
+
+
+def area(image: Image, size: Size, out: Image | None = None) -> Image:
+    """Resize as img2dataset does, whose defaults these two are: by area where a side shrinks."""
+    shrinks = image.shape[1] > size.width or image.shape[0] > size.height
+    return cv2.resize(image, size, out, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4)
 
 
 def _pyvips(gap: float) -> Resize:

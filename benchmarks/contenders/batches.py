@@ -8,10 +8,13 @@ import numpy as np
 
 import fastfit
 from benchmarks.contenders import Contender
-from benchmarks.contenders.arrays import CONTENDERS, OURS, REFERENCE, Make, Task, interpolated
+from benchmarks.contenders.arrays import CONTENDERS, OURS, REFERENCE, Make, Task, area, interpolated
 from fastfit.types import Image
 
-__all__ = ["BATCH_CONTENDERS"]
+__all__ = ["BATCH_CONTENDERS", "ONE_THREAD"]
+
+ONE_THREAD = (REFERENCE,)
+"""Those that use one whatever they may."""
 
 
 def _one_by_one(name: str) -> Contender[Make]:
@@ -61,6 +64,16 @@ def _fastfit(images: Image, task: Task) -> Callable[[], Image]:
     return lambda: fastfit.fit_many(images, spec, n_jobs=task.threads)
 
 
+def _opencv_area(images: Image, task: Task) -> Callable[[], Image]:
+    def call() -> Image:
+        out = _empty(images, task)
+        for image, row in zip(images, out, strict=True):
+            area(image, task.size, row)
+        return out
+
+    return call
+
+
 def _torch(images: Image, task: Task) -> Callable[[], Image]:
     return lambda: interpolated(images, task.size)
 
@@ -69,7 +82,7 @@ BATCH_CONTENDERS: dict[str, Contender[Make]] = {
     REFERENCE: _one_by_one(REFERENCE),
     "pillow-pool": _in_pool(REFERENCE),
     OURS: replace(CONTENDERS[OURS], make=_fastfit),
-    "opencv-area": _one_by_one("opencv-area"),
+    "opencv-area": replace(CONTENDERS["opencv-area"], make=_opencv_area),
     "kornia-rs": _one_by_one("kornia-rs"),
     "torch": replace(CONTENDERS["torch"], make=_torch, marks=["bicubic"]),
 }
