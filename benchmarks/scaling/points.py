@@ -1,7 +1,5 @@
 """The points of an axis, measured: rows with the floor beside them."""
 
-import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -62,31 +60,13 @@ def _point(
     made = {name: contender.make(work) for name, contender in makes.items()}
     expected = _image(made[REFERENCE]())
     found = {name: compared(expected, _image(call())) for name, call in made.items()}
-    repeats = max(1, math.ceil(_LEAST / max(map(_seconds, made.values()))))
     calls: dict[str, Callable[[], object]] = {FLOOR: floor(work, read), **made}
-    seconds = interleaved({name: _repeated(call, repeats) for name, call in calls.items()}, rounds)
+    seconds = interleaved(calls, rounds, _LEAST)
     marks = {FLOOR: ("reads only",)} | {name: tuple(contender.marks) for name, contender in makes.items()}
     return [
-        Row(
-            label,
-            name,
-            tuple(each / repeats for each in taken),
-            found.get(name),
-            marks[name],
-            facts={"x": case.x},
-        )
+        Row(label, name, tuple(taken), found.get(name), marks[name], facts={"x": case.x})
         for name, taken in seconds.items()
     ]
-
-
-def _parts(seconds: Sequence[float], number: int) -> tuple[float, ...]:
-    return tuple(each / number for each in seconds)
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def finished(rows: Sequence[Row]) -> list[Row]:
@@ -119,11 +99,3 @@ def _share(row: Row, least: Row) -> float:
 def _image(result: Image) -> Image:
     """Return a batch as one tall image."""
     return result.reshape(-1, *result.shape[-2:])
-
-
-def _repeated(call: Callable[[], object], times: int) -> Callable[[], None]:
-    def again() -> None:
-        for _ in range(times):
-            call()
-
-    return again
