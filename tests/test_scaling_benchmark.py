@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from encoded import saved, scene
 
@@ -110,6 +112,14 @@ def test_one_axis_alone(photos):
     assert ended.returncode == 0, ended.stderr
     assert "| shrink 4× | fastfit |" in ended.stdout
     assert "| source" not in ended.stdout
+
+
+def test_a_grey_photograph_of_16_bits_does(tmp_path):
+    grey = np.uint16(257) * scene(320, 240)[..., 0]
+    (tmp_path / "grey.png").write_bytes(cv2.imencode(".png", grey)[1].tobytes())
+    ended = run("scaling", "--quick", "--photos", tmp_path, "--axes", "batch", "--against", "pillow", "--md")
+    assert ended.returncode == 0, ended.stderr
+    assert "| batch 8 | fastfit |" in ended.stdout
 
 
 def test_examples_hold():

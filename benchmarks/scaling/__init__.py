@@ -6,12 +6,10 @@ import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 import fastfit
 from benchmarks.contenders import Found, discover
 from benchmarks.machine import load, machine
-from benchmarks.photos import photographs
+from benchmarks.photos import photographs, read_rgb
 from benchmarks.results import Result, Row
 from benchmarks.scaling.axes import AXES, counts
 from benchmarks.scaling.contenders import CONTENDERS, ONE_POOL, Make
@@ -57,7 +55,7 @@ def measure(options: argparse.Namespace) -> Result:
     rounds = 3 if options.quick else max(1, options.rounds)
     paths, before = photographs(options.photos), load()
     path = max(paths, key=_pixels)
-    photo = np.ascontiguousarray(fastfit.decode(path.read_bytes(), name=path.name)[0][..., :3])
+    photo = read_rgb(path)
     name, read = fastest_reader()
     rows, notes = [], [*_NOTES.splitlines(), f"memory is read by {name}, the fastest of four ways here"]
     for axis in (name for name in AXES if name in options.axes):
