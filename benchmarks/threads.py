@@ -33,10 +33,29 @@ def pinned(threads: int) -> Iterator[str]:
     """
     if not 1 <= threads <= cores():
         raise SystemExit(f"--threads: expected 1 to {cores()}, as many as there are cores, got {threads}")
-    os.environ.update(dict.fromkeys(_ASKED_ONCE, str(threads)))
-    with _on_cores(threads) as where, _opencv(threads), threadpool_limits(threads, user_api="blas"):
+    with (
+        _environment(threads),
+        _on_cores(threads) as where,
+        _opencv(threads),
+        threadpool_limits(threads, user_api="blas"),
+    ):
         blas = sorted({f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()})
         yield f"{where}; threads: OpenCV {cv2.getNumThreads()}, {', '.join(blas)}"
+
+
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """Tell whoever asks; not the programs that are run later."""
+    before = {name: os.environ.get(name) for name in _ASKED_ONCE}
+    os.environ.update(dict.fromkeys(_ASKED_ONCE, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

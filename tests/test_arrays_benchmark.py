@@ -70,6 +70,16 @@ for size in ((400, 600, 3), (60, 90, 3)):
             call()
         assert len(computed) == expected, (size, cold, len(computed))
 """
+PINNED = """
+import os
+from benchmarks.threads import pinned
+os.environ["OMP_NUM_THREADS"] = "3"
+os.environ.pop("VIPS_CONCURRENCY", None)
+before = dict(os.environ)
+with pinned(1):
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["VIPS_CONCURRENCY"]) == ("1", "1")
+assert dict(os.environ) == before
+"""
 FIGURES = """
 import math
 import numpy as np
@@ -193,8 +203,9 @@ def test_other_modes_are_pillows_and_others_crop_whole_pixels(tmp_path, photos, 
         assert ("crop in whole pixels" in row["marks"]) == (mode == "cover")
 
 
-def test_cold_calls_compute_their_weights():
-    run = subprocess.run([sys.executable, "-c", COLD], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("program", [COLD, PINNED], ids=["cold calls compute weights", "pins are taken back"])
+def test_what_is_promised_of_every_call(program):
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
 
 

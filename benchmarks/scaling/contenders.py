@@ -1,6 +1,5 @@
 """Who is measured along the axes: each fits one image, a batch of equal images, or a batch in threads."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -101,7 +100,6 @@ def _kornia_version() -> str:
 
 
 def _pyvips_version() -> str:
-    os.environ.setdefault("VIPS_CONCURRENCY", "1")
     try:
         import pyvips
     except OSError as error:  # the package without its library
