@@ -8,10 +8,10 @@ import numpy as np
 from fastfit.arrays import is_packed
 from fastfit.resample.alpha import opaque, premultiply, unpremultiply
 from fastfit.resample.band import band as weights
-from fastfit.resample.band import pieces
 from fastfit.resample.convolve import convolve, passes, work_among_threads
 from fastfit.resample.filters import FILTERS
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate, reduce
+from fastfit.resample.pieces import pieces
 from fastfit.resample.rounding import _exactly, store
 from fastfit.resample.small import _interleaved, _matrix
 from fastfit.types import Box, Image, Size
@@ -153,13 +153,13 @@ def _factor(box: Box, size: Size, gap: float | None) -> tuple[int, int]:
 
 
 def _reach(image: Image, box: Box, size: Size, resample: str) -> tuple[int, int, int, int]:
-    """Return the whole pixels that resampling `box` may read, as Pillow's ``_get_safe_box``.
+    """Return the whole pixels that resampling `box` is to read, as Pillow's ``_get_safe_box``.
 
-    It matters where they begin: blocks of a reduction are counted from there.
+    It matters where they begin: blocks of a reduction are counted from there. Along an axis that is enlarged they
+    are too few, and the pixels at the box's edge stand for what is beyond; so they do in Pillow.
     """
     support = FILTERS[resample].support - 0.5
-    across = support * max(box.width / size.width, 1.0)
-    down = support * max(box.height / size.height, 1.0)
+    across, down = support * box.width / size.width, support * box.height / size.height
     return (
         max(0, int(box.left - across)),
         max(0, int(box.top - down)),

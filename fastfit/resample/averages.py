@@ -11,8 +11,8 @@ from fastfit.types import Image
 
 __all__ = ["average"]
 
-# How many sums lie side by side when blocks are summed across, and how many samples are in work at once. From a
-# sweep over blocks of 2x1 to 40x3.
+# How many sums lie side by side when blocks are summed across, and how many are made at once. From a sweep over
+# blocks of 2x1 to 40x3.
 _LANES, _SAMPLES = 384, 1 << 20
 # Sums of so many samples of 8 bits have 16 bits.
 _MOST_OF_16_BITS = 257

@@ -6,9 +6,8 @@ their product is a single batched ``np.matmul``; a `Run` is such a stretch. A fe
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
@@ -26,8 +25,9 @@ _MOST_TAPS = 1024
 # The cost of one matrix product and of one np.matmul call, in multiply-adds per lane. From a sweep of block
 # sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are worth.
 _PRODUCT_COST, _CALL_COST = 13, 400
-# From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed.
-_MOST_PRODUCTS = 1_000_000
+# From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed. Fewer lanes use little of a
+# cache line.
+_MOST_PRODUCTS, _LEAST_LANES = 1_000_000, 32
 # How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight: in OpenBLAS's kernels for
 # AVX-512 and, of one line a product of a matrix and a vector, for AVX2.
 _WITH_AVX512 = {2: 1.55, 4: 1.02, 5: 1.35, 6: 1.18, 7: 1.3, 8: 1.0}
@@ -135,69 +135,18 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
     start, stop = int(first[0]), int(last[-1])
     first -= start
     layout = list(_layout(first.tolist(), (last - start).tolist(), size, slack, round(size * scale)))
-    error = _error(weights.shape[1], halves)
+    error = _error(weights.shape[1])
     runs = _fill(layout, first, weights.astype(dtype, copy=False))
     return Band(start, stop, n_out, runs, dtype, *_within(first, weights, stop - start), error)
 
 
-class Piece(NamedTuple):
-    """Some of a band's lines."""
-
-    band: Band
-    """That makes them."""
-    lines: slice
-    """Which lines they are of the output."""
-    inputs: slice
-    """Which input lines they are made of, relative to the whole band's `start`."""
-
-
-@lru_cache(maxsize=128)
-def pieces(whole: Band, lines: int) -> tuple[Piece, ...]:
-    """Cut a band that has runs, between blocks, into pieces of at least `lines` output lines, but for the last."""
-    if lines >= whole.n_out:
-        return (Piece(whole, slice(0, whole.n_out), slice(0, whole.stop - whole.start)),)
-    cuts = [0]
-    for run in whole.runs:
-        blocks, size, _ = run.weights.shape
-        for end in range(run.out_start + size, run.out_start + blocks * size + 1, size):
-            if end - cuts[-1] >= lines or end == whole.n_out:
-                cuts.append(end)
-    return tuple(_piece(whole, begin, end) for begin, end in pairwise(cuts))
-
-
-def _piece(whole: Band, begin: int, end: int) -> Piece:
-    cut = [_part(run, begin, end) for run in whole.runs if run.out_start < end and begin < run.out_stop]
-    low = min(*(run.in_start for run in cut), int(whole.first[begin]))
-    high = max(*(run.in_stop for run in cut), int(whole.first[end - 1]) + whole.taps.shape[1])
-    band = Band(
-        whole.start + low,
-        whole.start + high,
-        end - begin,
-        tuple(replace(run, out_start=run.out_start - begin, in_start=run.in_start - low) for run in cut),
-        whole.dtype,
-        whole.first[begin:end] - low,
-        whole.taps[begin:end],
-        whole.error,
-    )
-    return Piece(band, slice(begin, end), slice(low, high))
-
-
-def _part(run: Run, begin: int, end: int) -> Run:
-    """Return the blocks of a run that make the output lines from `begin` to `end`, which do not cut blocks."""
-    size = run.weights.shape[1]
-    first = max(begin - run.out_start, 0) // size
-    weights = run.weights[first : (end - run.out_start) // size]
-    return Run(run.out_start + first * size, run.in_start + first * run.stride, run.stride, weights)
-
-
-def _error(taps: int, halves: str) -> float:
+def _error(taps: int) -> float:
     """Return by how much float32 sums of 8-bit samples may be off, in levels.
 
     An addition is off by 2^-17 at most, and by 2^-16 where the sum overshoots 256. Errors of many additions cancel
-    and grow as the root of their number; but not those of a box, where every addition is of the same weight.
+    and grow as the root of their number; but not those of a box, whose sums are float64.
     """
-    root = taps if halves == "always" else 2.5 * taps**0.5
-    return float(2.0**-16 * (2 + min(2 / 3 * taps, root)))
+    return float(2.0**-16 * (2 + min(2 / 3 * taps, 2.5 * taps**0.5)))
 
 
 def multiply(band: Band, x: Floats, y: Floats) -> None:
@@ -208,7 +157,7 @@ def multiply(band: Band, x: Floats, y: Floats) -> None:
     row, step = x.strides
     for run in band.runs:
         blocks, lines, window = run.weights.shape
-        most = max(_MOST_PRODUCTS // (lines * window), 1)
+        most = max(_MOST_PRODUCTS // (lines * window), _LEAST_LANES)
         for at in range(0, x.shape[1], most):
             lanes = min(most, x.shape[1] - at)
             start = run.in_start * row + at * step

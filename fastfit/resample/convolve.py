@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 
-from fastfit.resample.band import Band, Floats, band, multiply, pieces
+from fastfit.resample.band import Band, Floats, band, multiply
+from fastfit.resample.pieces import pieces
 from fastfit.resample.rounding import finish
 from fastfit.resample.scratch import scratch
 from fastfit.resample.small import are_few, resample_small
@@ -59,7 +61,7 @@ class Passes(NamedTuple):
         return image[self.down.start : self.down.stop, self.across.start : self.across.stop]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def passes(source: Size, target: Size, box: Box, resample: str, *, quantized: bool, draft: bool) -> Passes:
     """Plan a convolution as Pillow 13 does in ``ImagingResampleInner``.
 
@@ -102,8 +104,9 @@ def convolve(
         ``uint8``, ``uint16`` or ``float32``, any strides; only read. Cropped to what the passes read.
     passes : Passes
     out : ndarray, (height, width, C)
-        Of the image's dtype, or ``float32`` for neither rounding nor clipping; its pixels must be contiguous
-        along a row. All of it is written. 8-bit images are rounded and clipped between the passes, as in Pillow.
+        Of the image's dtype, or, of 16 bits, ``float32`` for neither rounding nor clipping; its pixels must be
+        contiguous along a row. All of it is written. 8-bit images are rounded and clipped between the passes, as
+        in Pillow.
     write : callable, optional
         Called with each strip of the result, in the image's dtype, and its part of `out`, which then may be of any
         form that has the same height and width. Strips are its own to change, and not to be kept.
@@ -116,16 +119,15 @@ def convolve(
     few = are_few(image.shape, down, across, height_first=height_first)
     if few and read is not None:
         image, read = read(image), None
-    if few and (image.dtype != np.float32 or bool(np.isfinite(image).all())):
-        block = out if write is None else np.empty((down.n_out, across.n_out, image.shape[2]), image.dtype)
-        resample_small(image, down, across, block, height_first=height_first)
-        if write is not None:
-            write(block, out)
-    elif image.dtype == np.float32:
-        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite spreads; it is no one's mistake
+    # What is not finite spreads, and what overflows becomes so; it is no one's mistake.
+    with np.errstate(invalid="ignore", over="ignore") if image.dtype == np.float32 else nullcontext():
+        if few and (image.dtype != np.float32 or bool(np.isfinite(image).all())):
+            block = out if write is None else np.empty((down.n_out, across.n_out, image.shape[2]), image.dtype)
+            resample_small(image, down, across, block, height_first=height_first)
+            if write is not None:
+                write(block, out)
+        else:
             _two_passes(image, passes, out, write, read)
-    else:
-        _two_passes(image, passes, out, write, read)
 
 
 def _two_passes(image: Image, passes: Passes, out: Image, write: _Write | None, read: _Read | None) -> None:

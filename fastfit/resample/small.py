@@ -16,15 +16,18 @@ from fastfit.types import Image
 __all__ = ["are_few", "resample_small"]
 
 # Multiply-adds that take as long as the calls that are saved; from a sweep of sizes from 1x1 to 200x150.
-_MOST_PRODUCTS = 800_000
+_MOST_ADDED = 800_000
+# Numbers in a matrix: thin images have larger ones, which take longer to make than all else.
+_MOST_WEIGHTS = 100_000
 
 
 def are_few(shape: tuple[int, ...], down: Band, across: Band, *, height_first: bool) -> bool:
     """Tell whether an image ``(H, W, C)`` is so small that dense products are faster."""
     height, width, channels = shape
     rows, columns = (down.n_out, width) if height_first else (height, across.n_out)
-    products = rows * width * across.n_out * channels + height * columns * down.n_out
-    return products * channels <= _MOST_PRODUCTS
+    added = rows * width * across.n_out * channels + height * columns * down.n_out
+    weights = max(width * across.n_out * channels * channels, height * down.n_out)
+    return added * channels <= _MOST_ADDED and weights <= _MOST_WEIGHTS
 
 
 def resample_small(image: Image, down: Band, across: Band, out: Image, *, height_first: bool) -> None:
@@ -53,7 +56,8 @@ def _along(image: Image, axis: int, band: Band) -> Float64:
     return sums.reshape((band.n_out, width, channels) if axis == 0 else (height, band.n_out, channels))
 
 
-@lru_cache(maxsize=64)
+# Of 0.8 MB at most; they keep their band alive, which the cache of bands may have let go of.
+@lru_cache(maxsize=32)
 def _matrix(band: Band) -> Float64:
     """Return the weights as a matrix, ``(n_out, stop - start)``."""
     matrix = np.zeros((band.n_out, band.stop - band.start))
@@ -62,7 +66,7 @@ def _matrix(band: Band) -> Float64:
     return matrix
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _interleaved(band: Band, channels: int) -> Float64:
     """Return the weights for lines of interleaved channels, ``((stop - start)·channels, n_out·channels)``."""
     return np.asarray(np.kron(_matrix(band).T, np.eye(channels)), np.float64)
