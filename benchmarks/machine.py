@@ -24,7 +24,6 @@ def machine() -> dict[str, str]:
     dict
         Name -> fact, all of it text that does not change while the machine runs.
     """
-    kernels = sorted({str(pool.get("architecture", pool["internal_api"])) for pool in threadpool_info()})
     return {
         "cpu": _cpu("model name") or platform.processor() or platform.machine(),
         "processors": str(os.cpu_count()),
@@ -34,9 +33,16 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "fastfit": fastfit.__version__,
         "commit": _commit(),
-        "BLAS kernels": ", ".join(kernels),
+        "BLAS kernels": ", ".join(_blas()),
         **{name: _version(name) for name in _PACKAGES},
     }
+
+
+def _blas() -> list[str]:
+    """Name the kernels of NumPy's BLAS, whichever else is loaded; of all, if it has none of its own."""
+    every = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    own = [pool for pool in every if {"numpy", "numpy.libs"} & set(Path(pool["filepath"]).parts)]
+    return sorted({str(pool.get("architecture", pool["internal_api"])) for pool in own or every})
 
 
 def load() -> float:

@@ -23,7 +23,7 @@ class Contender(Generic[Make]):
     make : callable
         Of what is to be done makes a call that does it once.
     version : callable
-        Says what is measured. Raises `MissingError` or ImportError.
+        Says what is measured. Raises `MissingError`, ImportError or OSError.
     install : str
         The line that installs it.
     marks : sequence of str
@@ -75,6 +75,6 @@ def discover(
     for name in chosen:
         try:
             versions[name] = every[name].version()
-        except (ImportError, MissingError):
+        except (ImportError, OSError, MissingError):  # OSError: a package without its library
             missing[name] = every[name].install
     return Found({name: every[name] for name in versions}, versions, missing)
