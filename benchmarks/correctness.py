@@ -24,19 +24,19 @@ def compared(expected: Image, got: Image, alias: float = math.nan, *, similarity
 
     Parameters
     ----------
-    expected, got : ndarray, (H, W, C), uint8
-        Of two contenders.
+    expected, got : ndarray, (H, W, C) or (H, W)
+        Of two contenders, ``uint8``, ``uint16`` or ``float32`` from 0 to 255. All figures are of levels of 8 bits.
     alias : float, optional
         See `aliasing`.
     similarity : bool, optional
-        Whether to compute `ssim`, which takes longer than all the rest.
+        Whether to compute `ssim`, which takes longer than all the rest, and is of 8 bits only.
     """
     if expected.shape != got.shape or expected.dtype != got.dtype:
         return Correctness(exact_size=False)
     difference = cv2.absdiff(expected, np.ascontiguousarray(got))
     return Correctness(
         exact_size=True,
-        largest=float(difference.max()),
+        largest=float(difference.max()) * 255.0 / _top(got),
         identical=1.0 - np.count_nonzero(difference) / difference.size,
         psnr=psnr(expected, got),
         ssim=ssim(expected, got) if similarity else math.nan,
@@ -68,9 +68,13 @@ def fault(row: Row) -> str:
 
 
 def psnr(expected: Image, got: Image) -> float:
-    """Return the peak signal-to-noise ratio of 8 bits in dB; infinite where all samples are equal."""
+    """Return the peak signal-to-noise ratio in dB; infinite where all samples are equal."""
     error = float(np.mean(np.square(np.subtract(expected, got, dtype=np.float32)), dtype=np.float64))
-    return 10.0 * math.log10(255.0**2 / error) if error else math.inf
+    return 10.0 * math.log10(_top(got) ** 2 / error) if error else math.inf
+
+
+def _top(image: Image) -> float:
+    return 65535.0 if image.dtype == np.uint16 else 255.0
 
 
 def ssim(expected: Image, got: Image) -> float:
