@@ -39,7 +39,7 @@ def in_pool(name: str) -> Contender[Make]:
 
     def make(images: Image, task: Task) -> Callable[[], Image]:
         calls = [CONTENDERS[name].make(image, task) for image in images]
-        pool = ThreadPoolExecutor(task.threads)
+        pool = ThreadPoolExecutor(task.threads)  # whose threads end when the call is dropped
 
         def call() -> Image:
             out = _empty(images, task)
