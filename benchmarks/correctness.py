@@ -1,7 +1,8 @@
 """How an output compares with the reference's: differences, PSNR, SSIM, and aliasing on a zone plate."""
 
 import math
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -10,7 +11,18 @@ import numpy.typing as npt
 from benchmarks.results import Correctness, Row
 from fastfit.types import Image, Size
 
-__all__ = ["aliasing", "compared", "fault", "plates", "psnr", "ssim", "worst_of", "zone_plate"]
+__all__ = [
+    "aliasing",
+    "compared",
+    "fault",
+    "medians",
+    "plates",
+    "psnr",
+    "ssim",
+    "stacks_compared",
+    "worst",
+    "zone_plate",
+]
 
 _MEAN_GREY = 127.5
 _WINDOW, _SIGMA = 11, 1.5
@@ -44,17 +56,33 @@ def compared(expected: Image, got: Image, alias: float = math.nan, *, similarity
     )
 
 
-def worst_of(expected: Image, got: Image) -> Correctness:
-    """Compare stacks image by image; return the worst of each figure, without SSIM and aliasing."""
+def stacks_compared(expected: Image, got: Image) -> Correctness:
+    """Compare stacks of images, (N, H, W, C), image by image; return the worst, without SSIM."""
     if expected.shape != got.shape:
         return Correctness(exact_size=False)
-    found = [compared(theirs, own, similarity=False) for theirs, own in zip(expected, got, strict=True)]
+    return worst([compared(theirs, own, similarity=False) for theirs, own in zip(expected, got, strict=True)])
+
+
+def worst(found: Sequence[Correctness]) -> Correctness:
+    """Return the worst of each figure, of one or more images; but aliasing, which is not of images."""
+    if not all(each.exact_size for each in found):
+        return Correctness(exact_size=False)
     return Correctness(
-        exact_size=all(each.exact_size for each in found),
+        exact_size=True,
         largest=max(each.largest for each in found),
         identical=min(each.identical for each in found),
         psnr=min(each.psnr for each in found),
+        ssim=min(each.ssim for each in found),
     )
+
+
+def medians(found: Sequence[Correctness]) -> dict[str, float]:
+    """Return figures of the image in the middle, where it is not equal to the reference's."""
+    exact = [each for each in found if each.exact_size]
+    middle = statistics.median_low(each.psnr for each in exact) if exact else math.inf
+    if math.isinf(middle):
+        return {}
+    return {"median PSNR dB": middle, "median SSIM": statistics.median_low(each.ssim for each in exact)}
 
 
 def fault(row: Row) -> str:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.comparison import medians, worst
 from benchmarks.contenders import Contender
+from benchmarks.correctness import medians, worst
 from benchmarks.loader.contenders import ARRAYS, BYTES, OURS, PILLOW, Makers
 from benchmarks.loader.photo import Done, done
 from benchmarks.loader.workers import Worker

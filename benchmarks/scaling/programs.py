@@ -13,7 +13,7 @@ import numpy as np
 
 import fastfit
 from benchmarks import files
-from benchmarks.correctness import compared
+from benchmarks.correctness import compared, worst
 from benchmarks.links import link_photographs
 from benchmarks.processes import finish
 from benchmarks.results import Correctness
@@ -117,9 +117,8 @@ def _command(name: str, source: Path, out: Path, jobs: int) -> list[str]:
 
 
 def _worst(out: Path, expected: Path) -> Correctness:
-    """Compare each picture with Pillow's; return the one that is farthest off."""
-    found = [compared(_decoded(path), _decoded(out / path.name)) for path in expected.iterdir()]
-    return min(found, key=lambda each: each.psnr if each.exact_size else -1)
+    """Compare each picture with Pillow's."""
+    return worst([compared(_decoded(path), _decoded(out / path.name)) for path in expected.iterdir()])
 
 
 def _decoded(file: Path) -> np.ndarray[Any, Any]:
