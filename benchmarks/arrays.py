@@ -5,10 +5,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
-from PIL import Image as Pillow
 
 import fastfit
 from benchmarks.contenders import Contender, Found, discover
@@ -16,7 +14,7 @@ from benchmarks.contenders.arrays import CONTENDERS, FILTERS, HEED_ALL, OURS, RE
 from benchmarks.correctness import aliasing, compared, fault, plates
 from benchmarks.grid import measure_grid
 from benchmarks.machine import load, machine
-from benchmarks.photos import photographs, read_rgb
+from benchmarks.photos import largest, photographs, read_rgb
 from benchmarks.results import Correctness, Result, Row
 from benchmarks.threads import pinned
 from benchmarks.timing import interleaved
@@ -59,7 +57,7 @@ def found(options: argparse.Namespace) -> Found[Make]:
 
 def measure(options: argparse.Namespace) -> Result:
     """Measure every contender on every pair of sizes."""
-    path = max(photographs(options.photos), key=_pixels)
+    path = largest(photographs(options.photos))
     photo = read_rgb(path)
     what = ["resample", "threads"] if options.grid else ["mode", "resample", "cold", "threads"]
     with pinned(options.threads) as pins:
@@ -88,11 +86,6 @@ def measure(options: argparse.Namespace) -> Result:
 def _title(options: argparse.Namespace) -> str:
     kinds = "sizes and types of all kinds" if options.grid else "one photograph in many sizes"
     return f"{kinds}, array to array: {'stretch' if options.grid else options.mode}, {options.resample}"
-
-
-def _pixels(path: Path) -> int:
-    with Pillow.open(path) as picture:
-        return picture.width * picture.height
 
 
 def _measured(

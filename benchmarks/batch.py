@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.contenders import Contender, Found, discover
 from benchmarks.contenders.arrays import OURS, REFERENCE, Make, Task
 from benchmarks.contenders.batches import BATCH_CONTENDERS, ONE_THREAD
-from benchmarks.correctness import fault, worst_of
+from benchmarks.correctness import fault, stacks_compared
 from benchmarks.machine import load, machine
 from benchmarks.photos import photographs, read_rgb
 from benchmarks.results import Result, Row, read
@@ -131,7 +131,7 @@ def _rows(
             task = Task(target, threads=threads)
             calls = {name: each.make(stack, task) for name, each in contenders.items()}
             expected = calls[REFERENCE]()
-            correctness = {name: worst_of(expected, call()) for name, call in calls.items()}
+            correctness = {name: stacks_compared(expected, call()) for name, call in calls.items()}
             seconds = interleaved(calls, rounds, _SHORTEST)
             for name in calls:
                 marks = (*contenders[name].marks, *(["one thread"] * (threads > 1 and name in ONE_THREAD)))

@@ -1,7 +1,8 @@
 """How an output compares with the reference's: differences, PSNR, SSIM, and aliasing on a zone plate."""
 
 import math
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -10,7 +11,18 @@ import numpy.typing as npt
 from benchmarks.results import Correctness, Row
 from fastfit.types import Image, Size
 
-__all__ = ["aliasing", "compared", "fault", "plates", "psnr", "ssim", "worst_of", "zone_plate"]
+__all__ = [
+    "aliasing",
+    "compared",
+    "fault",
+    "medians",
+    "plates",
+    "psnr",
+    "ssim",
+    "stacks_compared",
+    "worst",
+    "zone_plate",
+]
 
 _MEAN_GREY = 127.5
 _WINDOW, _SIGMA = 11, 1.5
@@ -24,19 +36,19 @@ def compared(expected: Image, got: Image, alias: float = math.nan, *, similarity
 
     Parameters
     ----------
-    expected, got : ndarray, (H, W, C), uint8
-        Of two contenders.
+    expected, got : ndarray, (H, W, C) or (H, W)
+        Of two contenders, ``uint8``, ``uint16`` or ``float32`` from 0 to 255. All figures are of levels of 8 bits.
     alias : float, optional
         See `aliasing`.
     similarity : bool, optional
-        Whether to compute `ssim`, which takes longer than all the rest.
+        Whether to compute `ssim`, which takes longer than all the rest, and is of 8 bits only.
     """
     if expected.shape != got.shape or expected.dtype != got.dtype:
         return Correctness(exact_size=False)
     difference = cv2.absdiff(expected, np.ascontiguousarray(got))
     return Correctness(
         exact_size=True,
-        largest=float(difference.max()),
+        largest=float(difference.max()) * 255.0 / _top(got),
         identical=1.0 - np.count_nonzero(difference) / difference.size,
         psnr=psnr(expected, got),
         ssim=ssim(expected, got) if similarity else math.nan,
@@ -44,17 +56,33 @@ def compared(expected: Image, got: Image, alias: float = math.nan, *, similarity
     )
 
 
-def worst_of(expected: Image, got: Image) -> Correctness:
-    """Compare stacks image by image; return the worst of each figure, without SSIM and aliasing."""
+def stacks_compared(expected: Image, got: Image) -> Correctness:
+    """Compare stacks of images, (N, H, W, C), image by image; return the worst, without SSIM."""
     if expected.shape != got.shape:
         return Correctness(exact_size=False)
-    found = [compared(theirs, own, similarity=False) for theirs, own in zip(expected, got, strict=True)]
+    return worst([compared(theirs, own, similarity=False) for theirs, own in zip(expected, got, strict=True)])
+
+
+def worst(found: Sequence[Correctness]) -> Correctness:
+    """Return the worst of each figure, of one or more images; but aliasing, which is not of images."""
+    if not all(each.exact_size for each in found):
+        return Correctness(exact_size=False)
     return Correctness(
-        exact_size=all(each.exact_size for each in found),
+        exact_size=True,
         largest=max(each.largest for each in found),
         identical=min(each.identical for each in found),
         psnr=min(each.psnr for each in found),
+        ssim=min(each.ssim for each in found),
     )
+
+
+def medians(found: Sequence[Correctness]) -> dict[str, float]:
+    """Return figures of the image in the middle, where it is not equal to the reference's."""
+    exact = [each for each in found if each.exact_size]
+    middle = statistics.median_low(each.psnr for each in exact) if exact else math.inf
+    if math.isinf(middle):
+        return {}
+    return {"median PSNR dB": middle, "median SSIM": statistics.median_low(each.ssim for each in exact)}
 
 
 def fault(row: Row) -> str:
@@ -68,9 +96,13 @@ def fault(row: Row) -> str:
 
 
 def psnr(expected: Image, got: Image) -> float:
-    """Return the peak signal-to-noise ratio of 8 bits in dB; infinite where all samples are equal."""
+    """Return the peak signal-to-noise ratio in dB; infinite where all samples are equal."""
     error = float(np.mean(np.square(np.subtract(expected, got, dtype=np.float32)), dtype=np.float64))
-    return 10.0 * math.log10(255.0**2 / error) if error else math.inf
+    return 10.0 * math.log10(_top(got) ** 2 / error) if error else math.inf
+
+
+def _top(image: Image) -> float:
+    return 65535.0 if image.dtype == np.uint16 else 255.0
 
 
 def ssim(expected: Image, got: Image) -> float:

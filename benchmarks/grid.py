@@ -1,17 +1,16 @@
 """Sizes from one pixel to 100 million, of every kind of array: where fastfit is slower than Pillow."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as Pillow
 
 import fastfit
 from benchmarks.contenders.arrays import FILTERS, OURS, REFERENCE
-from benchmarks.results import Correctness, Row, Spread
+from benchmarks.correctness import compared
+from benchmarks.results import Row, Spread
 from benchmarks.timing import interleaved
 from fastfit.types import Image, Size
 from fastfit.words import Resample
@@ -28,7 +27,6 @@ _FLOATS = 1e-3
 """Levels of 8 bits that the order of sums may make of floats."""
 _SIXTEEN_BITS = 2.01 * 255 / 65535
 """Levels of 8 bits: two of 16, of which rounding between passes makes one."""
-_TOPS = {"uint8": 255.0, "uint16": 65535.0, "float32": 255.0}
 
 _Call: TypeAlias = Callable[[], Image]
 
@@ -127,7 +125,7 @@ def _count(cells: Sequence[_Cell]) -> Iterator[str]:
 def _cell(source: Size, image: Image, target: Size, kind: _Kind, resample: Resample, rounds: int) -> _Cell:
     case, calls = f"{source} to {target}, {kind.mode}", _calls(image, target, kind, resample)
     expected = calls[REFERENCE]()
-    correctness = {REFERENCE: _compared(expected, expected), OURS: _compared(expected, calls[OURS]())}
+    correctness = {name: compared(expected, call(), similarity=False) for name, call in calls.items()}
     seconds = interleaved(calls, rounds, _SHORTEST)
     pillow, own = (
         Row(case, name, tuple(seconds[name]), correctness[name], kind.marks * (name == OURS)) for name in calls
@@ -148,17 +146,3 @@ def _calls(image: Image, target: Size, kind: _Kind, resample: Resample) -> dict[
         return np.asarray(picture.resize(target, method))
 
     return {REFERENCE: pillow, OURS: lambda: spec(image)}
-
-
-def _compared(expected: npt.NDArray[Any], got: npt.NDArray[Any]) -> Correctness:
-    if expected.shape != got.shape or expected.dtype != got.dtype:
-        return Correctness(exact_size=False)
-    difference = np.abs(np.subtract(expected, got, dtype=np.float64))
-    difference *= 255.0 / _TOPS[str(got.dtype)]
-    error = float(np.mean(np.square(difference)))
-    return Correctness(
-        exact_size=True,
-        largest=float(difference.max()),
-        identical=1.0 - np.count_nonzero(difference) / difference.size,
-        psnr=10.0 * math.log10(255.0**2 / error) if error else math.inf,
-    )

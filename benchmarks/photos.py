@@ -1,11 +1,13 @@
 """The photographs that are measured on: a folder of the user's, or the samples."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+import fastfit
 from fastfit.types import Image
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -32,6 +34,17 @@ def photographs(folder: str | None) -> list[Path]:
     if not found:
         raise SystemExit(f"--photos: expected a folder of photographs, got {folder}")
     return found
+
+
+def pixels(path: Path) -> int:
+    """Return how many a photograph has, by its header; 0 of what is none."""
+    info = fastfit.probe(path.read_bytes())
+    return info.size.width * info.size.height if info and info.size else 0
+
+
+def largest(paths: Sequence[Path]) -> Path:
+    """Return the photograph that has the most pixels."""
+    return max(paths, key=pixels)
 
 
 def read_rgb(path: Path) -> Image:

@@ -1,23 +1,14 @@
 """Interleaved timing on one core: what can be said on a machine that others use too."""
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 from benchmarks.threads import pinned
 
 _LONG = 0.5
 """Seconds: no noise makes a short call look so long."""
-
-
-class Timing(NamedTuple):
-    """Median and median absolute deviation of several runs, in milliseconds."""
-
-    median: float
-    mad: float
 
 
 def interleaved(
@@ -58,12 +49,6 @@ def _time(call: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         call()
     return (time.perf_counter() - start) / repeats
-
-
-def summary(seconds: list[float]) -> Timing:
-    """Sum up the runs of one call."""
-    median = statistics.median(seconds)
-    return Timing(1e3 * median, 1e3 * statistics.median(abs(second - median) for second in seconds))
 
 
 def one_core() -> AbstractContextManager[str]:

@@ -11,13 +11,13 @@ from benchmarks.contenders import Contender
 from benchmarks.contenders.arrays import CONTENDERS, OURS, REFERENCE, Make, Task, area, interpolated
 from fastfit.types import Image
 
-__all__ = ["BATCH_CONTENDERS", "ONE_THREAD"]
+__all__ = ["BATCH_CONTENDERS", "ONE_THREAD", "in_pool", "one_by_one"]
 
 ONE_THREAD = (REFERENCE,)
 """Those that use one whatever they may."""
 
 
-def _one_by_one(name: str) -> Contender[Make]:
+def one_by_one(name: str) -> Contender[Make]:
     """Let a contender of single arrays do image after image; threads are its library's own, if it has any."""
 
     def make(images: Image, task: Task) -> Callable[[], Image]:
@@ -34,12 +34,12 @@ def _one_by_one(name: str) -> Contender[Make]:
     return replace(CONTENDERS[name], make=make)
 
 
-def _in_pool(name: str) -> Contender[Make]:
+def in_pool(name: str) -> Contender[Make]:
     """Let a contender of single arrays work in threads that are there before."""
 
     def make(images: Image, task: Task) -> Callable[[], Image]:
         calls = [CONTENDERS[name].make(image, task) for image in images]
-        pool = ThreadPoolExecutor(task.threads)
+        pool = ThreadPoolExecutor(task.threads)  # whose threads end when the call is dropped
 
         def call() -> Image:
             out = _empty(images, task)
@@ -79,10 +79,10 @@ def _torch(images: Image, task: Task) -> Callable[[], Image]:
 
 
 BATCH_CONTENDERS: dict[str, Contender[Make]] = {
-    REFERENCE: _one_by_one(REFERENCE),
-    "pillow-pool": _in_pool(REFERENCE),
+    REFERENCE: one_by_one(REFERENCE),
+    "pillow-pool": in_pool(REFERENCE),
     OURS: replace(CONTENDERS[OURS], make=_fastfit),
     "opencv-area": replace(CONTENDERS["opencv-area"], make=_opencv_area),
-    "kornia-rs": _one_by_one("kornia-rs"),
+    "kornia-rs": one_by_one("kornia-rs"),
     "torch": replace(CONTENDERS["torch"], make=_torch, marks=["bicubic"]),
 }

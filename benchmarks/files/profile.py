@@ -9,6 +9,7 @@ import fastfit
 from benchmarks.files.contenders import OURS_ALONE
 from benchmarks.links import link_photographs
 from benchmarks.machine import load, machine
+from benchmarks.photos import pixels
 from benchmarks.results import Result, Row
 from fastfit.types import Size
 
@@ -40,7 +41,7 @@ def profiled(photos: Sequence[Path], count: int, size: Size, work: Mapping[str, 
     """
     groups: dict[str, list[Path]] = {_LARGER: [], _SMALLER: []}
     for photo in photos:
-        groups[_SMALLER if _pixels(photo) < _LARGE else _LARGER].append(photo)
+        groups[_SMALLER if pixels(photo) < _LARGE else _LARGER].append(photo)
     before = load()
     with tempfile.TemporaryDirectory(prefix="fastfit-") as name:
         _warm_up(photos[0], size, Path(name) / "warm-up")
@@ -60,11 +61,6 @@ def profiled(photos: Sequence[Path], count: int, size: Size, work: Mapping[str, 
         load=(before, load()),
         notes=(_judged(rows), *_NOTES.splitlines()),
     )
-
-
-def _pixels(photo: Path) -> int:
-    info = fastfit.probe(photo.read_bytes())
-    return 0 if info is None or info.size is None else info.size.width * info.size.height
 
 
 def _share(group: Sequence[Path], photos: Sequence[Path], count: int) -> int:

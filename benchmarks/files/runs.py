@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.comparison import medians, worst
+from benchmarks.correctness import medians, worst
 from benchmarks.files.outputs import Faults
 from benchmarks.process_tree import Sample
 from benchmarks.results import Correctness, Row

@@ -23,7 +23,7 @@ _BARS = {ARRAYS: {PILLOW: 2.5}, BYTES: {PILLOW: 2.5, OPENCV: 1.3}}
 _NOTES = """\
 cover, Lanczos but where marked; float32, CHW, normalised; each contender in its own process, on one core
 ms: all photographs, each made once in each round, by one contender after the other; weights and code are warm
-Errors: of 8-bit levels, from those of Pillow: the largest, mean share of equal samples, least PSNR and SSIM
+Errors: of 8-bit levels, from those of Pillow: the largest, least share of equal samples, least PSNR and SSIM
 Peak memory: of the process, since its start, with one photograph at a time
 What this does not show: reading files, processes beside each other, and batches: what surrounds a data loader"""
 

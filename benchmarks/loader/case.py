@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.comparison import medians, worst
 from benchmarks.contenders import Contender
+from benchmarks.correctness import medians, worst
 from benchmarks.loader.contenders import ARRAYS, BYTES, OURS, PILLOW, Makers
-from benchmarks.loader.photo import Done, decoded, done
+from benchmarks.loader.photo import Done, done
 from benchmarks.loader.workers import Worker
+from benchmarks.photos import read_rgb
 from benchmarks.results import Row
 from fastfit import probe
 from fastfit.types import Size
@@ -107,7 +108,7 @@ def _is_jpeg(photo: Path) -> bool:
 
 
 def _array(photo: Path, folder: Path) -> Path:
-    np.save(folder / "array.npy", decoded(photo))
+    np.save(folder / "array.npy", read_rgb(photo))
     return folder / "array.npy"
 
 

@@ -15,9 +15,9 @@ from benchmarks.loader.contenders import ARRAYS, EXACT, LATER, OURS, PILLOW
 from benchmarks.loader.workers import Worker, WorkerError
 from benchmarks.results import Correctness
 from benchmarks.tensors.levels import Floats, levels
-from fastfit.types import Image, Size
+from fastfit.types import Size
 
-__all__ = ["Done", "decoded", "done"]
+__all__ = ["Done", "done"]
 
 _TOLERANCE = 1e-6
 """Of a normalised sample, for the order in which floats are computed."""
@@ -86,13 +86,6 @@ def done(
         )
         for name, tensor in tensors.items()
     ], failed
-
-
-def decoded(photo: Path) -> Image:
-    """Return what Pillow shows, upright and in RGB."""
-    with Pillow.open(photo) as picture:
-        image: Image = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-        return image
 
 
 def _tensors(

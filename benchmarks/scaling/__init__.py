@@ -6,10 +6,9 @@ import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import fastfit
 from benchmarks.contenders import Found, discover
 from benchmarks.machine import load, machine
-from benchmarks.photos import photographs, read_rgb
+from benchmarks.photos import largest, photographs, read_rgb
 from benchmarks.results import Result, Row
 from benchmarks.scaling.axes import AXES, counts
 from benchmarks.scaling.contenders import CONTENDERS, ONE_POOL, Make
@@ -54,7 +53,7 @@ def measure(options: argparse.Namespace) -> Result:
     there = found(options)
     rounds = 3 if options.quick else max(1, options.rounds)
     paths, before = photographs(options.photos), load()
-    path = max(paths, key=_pixels)
+    path = largest(paths)
     photo = read_rgb(path)
     name, read = fastest_reader()
     rows, notes = [], [*_NOTES.splitlines(), f"memory is read by {name}, the fastest of four ways here"]
@@ -80,11 +79,6 @@ def measure(options: argparse.Namespace) -> Result:
         tuple(notes),
         tuple(_faults(rows)),
     )
-
-
-def _pixels(path: Path) -> int:
-    info = fastfit.probe(path.read_bytes())
-    return info.size.width * info.size.height if info and info.size else 0
 
 
 def _along(axis: str, photo: Image, there: Found[Make], read: Reader, rounds: int, quick: bool) -> list[Row]:

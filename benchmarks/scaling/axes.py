@@ -71,7 +71,7 @@ def _case(label: str, x: float, source: Size, target: Size, count: int = 1, thre
         filter_ = cv2.INTER_AREA if source.width < photo.shape[1] else cv2.INTER_CUBIC
         scaled = cv2.resize(photo, source, interpolation=filter_)
         if count == 1:
-            return Work([scaled], target, threads)
+            return Work(scaled[None], target, threads)
         # Mirror images: a batch of one image would stay in the cache.
         return Work(np.stack([scaled[:, :: 1 - 2 * (index % 2)] for index in range(count)]), target, threads)
 

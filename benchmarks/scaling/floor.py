@@ -44,8 +44,7 @@ def fastest_reader() -> tuple[str, Reader]:
 
 def floor(work: Work, read: Reader) -> Callable[[], object]:
     """Make a call that reads each byte of the images once, in as many threads as the work has."""
-    images = work.images[0] if len(work.images) == 1 else work.images
-    parts = _parts(np.ascontiguousarray(images).reshape(-1), work.threads)
+    parts = _parts(work.images.reshape(-1), work.threads)
     if work.threads == 1:
         return lambda: read(parts[0])
     pool = ThreadPoolExecutor(work.threads)  # whose threads end when the call is dropped

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from benchmarks.contenders import Contender
-from benchmarks.correctness import compared
+from benchmarks.correctness import stacks_compared
 from benchmarks.results import Row, Spread
 from benchmarks.scaling.axes import Axis, Case
 from benchmarks.scaling.contenders import Make
@@ -58,8 +58,8 @@ def _point(
 ) -> list[Row]:
     work = case.work(photo)
     made = {name: contender.make(work) for name, contender in makes.items()}
-    expected = _image(made[REFERENCE]())
-    found = {name: compared(expected, _image(call())) for name, call in made.items()}
+    expected = _stack(made[REFERENCE]())
+    found = {name: stacks_compared(expected, _stack(call())) for name, call in made.items()}
     calls: dict[str, Callable[[], object]] = {FLOOR: floor(work, read), **made}
     seconds = interleaved(calls, rounds, _LEAST)
     marks = {FLOOR: ("reads only",)} | {name: tuple(contender.marks) for name, contender in makes.items()}
@@ -96,6 +96,6 @@ def _share(row: Row, least: Row) -> float:
     return 100 * Spread.of([a / b for a, b in zip(least.seconds, row.seconds, strict=True)]).median
 
 
-def _image(result: Image) -> Image:
-    """Return a batch as one tall image."""
-    return result.reshape(-1, *result.shape[-2:])
+def _stack(result: Image) -> Image:
+    """Return an image as a batch of one, and a batch as it is."""
+    return result.reshape(-1, *result.shape[-3:])

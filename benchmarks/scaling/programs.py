@@ -1,6 +1,5 @@
 """The axis of whole programs: files, and workers that share them. POSIX only."""
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +11,8 @@ import cv2
 import numpy as np
 
 import fastfit
-from benchmarks import files
-from benchmarks.correctness import compared
+from benchmarks.correctness import compared, worst
+from benchmarks.files.contenders import Job, contenders
 from benchmarks.links import link_photographs
 from benchmarks.processes import finish
 from benchmarks.results import Correctness
@@ -101,25 +100,16 @@ def _made(name: str, source: Path, out: Path) -> Path:
 
 def _seconds(name: str, source: Path, out: Path, jobs: int) -> float:
     log = out.parent / "log"
-    usage = finish(_command(name, source, out, jobs), log, {"VIPS_CONCURRENCY": "1"})
+    command = contenders(None)[name].make(Job(source, out, SIZE, jobs))
+    usage = finish(command.arguments, log, command.env)
     if usage.status:
         raise SystemExit(f"{name}: exit status {usage.status}: {log.read_text(encoding='utf-8')[-500:]}")
     return usage.seconds
 
 
-def _command(name: str, source: Path, out: Path, jobs: int) -> list[str]:
-    if name == "fastfit":
-        command = [sys.executable, "-m", "fastfit", "fit", str(source), "-o", str(out), "--format", "jpeg"]
-        return [*command, "--size", str(SIZE), "--jobs", str(jobs)]
-    # By its path: the package around it imports more than the script should pay for. -P: not what lies beside it.
-    script = Path(files.__file__).parent / f"{name}_pool.py"
-    return [sys.executable, "-P", str(script), str(source), str(out), *map(str, SIZE), str(jobs)]
-
-
 def _worst(out: Path, expected: Path) -> Correctness:
-    """Compare each picture with Pillow's; return the one that is farthest off."""
-    found = [compared(_decoded(path), _decoded(out / path.name)) for path in expected.iterdir()]
-    return min(found, key=lambda each: each.psnr if each.exact_size else -1)
+    """Compare each picture with Pillow's."""
+    return worst([compared(_decoded(path), _decoded(out / path.name)) for path in expected.iterdir()])
 
 
 def _decoded(file: Path) -> np.ndarray[Any, Any]:
