@@ -37,9 +37,9 @@ fastfit.fit_many = slow
 # With what is installed wherever the tests run.
 ALWAYS = {
     "array → tensor": ["fastfit", "fastfit-then-numpy", "pillow", "opencv-area"],
-    "bytes → tensor": ["fastfit", "fastfit-exact", "pillow", "opencv-area"],
+    "bytes → tensor": ["fastfit", "fastfit-exact", "pillow", "pillow-draft", "opencv-area"],
 }
-AGAINST = ("--against", "fastfit-then-numpy,opencv-area")
+AGAINST = ("--against", "fastfit-then-numpy,pillow-draft,opencv-area")
 THREADS = ["fit_many, 1 thread", "fit_many, 2 threads"]
 
 
@@ -119,19 +119,21 @@ def test_tensors_from_files_are_nearer_than_opencvs(each):
         assert exact["largest"] <= 1
         assert 45 <= ours["psnr"] < float(exact["psnr"])
         assert 20 <= theirs["psnr"] < ours["psnr"]
+        assert rows["pillow-draft"]["correctness"]["psnr"] > 35
         assert theirs["ssim"] < ours["ssim"] < 1
 
 
 def test_marks_say_what_is_unlike(samples):
     arrays, files = (rows_of(samples[1], case) for case in ALWAYS)
     assert (arrays["fastfit"]["marks"], files["fastfit"]["marks"]) == ([], ["shrink on load"])
+    assert files["pillow-draft"]["marks"] == ["shrink on load", "reducing_gap=2"]
     assert files["fastfit-exact"]["marks"] == files["pillow"]["marks"] == []
     assert arrays["opencv-area"]["marks"] == ["area averages", "whole-pixel crop"]
 
 
 def test_each_process_tells_its_own_memory(samples):
     rows = [row for row in samples[1]["rows"] if row["memory"]]
-    assert len(rows) == (10 if Path("/proc/self/status").exists() else 0)
+    assert len(rows) == (11 if Path("/proc/self/status").exists() else 0)
     # That of the benchmark itself is in none of them: Pillow's process holds the largest sample, and little else.
     assert all(20e6 < row["memory"] < 1e9 for row in rows)
 
@@ -191,6 +193,7 @@ def test_any_photographs_and_size_will_do(folder):
         rows = rows_of(figures, case)
         assert float(rows["fastfit-exact"]["correctness"]["psnr"]) > 40
         assert rows["opencv-area"]["correctness"]["psnr"] > 20
+        assert float(rows["pillow-draft"]["correctness"]["psnr"]) > 35
 
 
 @pytest.mark.parametrize(("name", "package"), [("torch", "torch"), ("kornia-rs", "kornia_rs")])

@@ -41,6 +41,12 @@ CONTENDERS: Mapping[str, Contender[Makers]] = {
     EXACT: _ours({BYTES: "with_fastfit:of_bytes_exactly"}),
     LATER: _ours({ARRAYS: "with_fastfit:of_array_then_numpy"}),
     PILLOW: Contender(_both("with_pillow"), _installed("pillow"), "pip install pillow"),
+    "pillow-draft": Contender(
+        {BYTES: "with_pillow:of_bytes_drafted"},
+        _installed("pillow"),
+        "pip install pillow",
+        ("shrink on load", "reducing_gap=2"),
+    ),
     OPENCV: Contender(
         _both("with_opencv"),
         _installed("opencv-python-headless"),
