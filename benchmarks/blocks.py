@@ -50,7 +50,8 @@ def _cases(result: Result) -> Iterator[str]:
         psnrs = [row.correctness.psnr for row in own if row.correctness]
         least = min((psnr for psnr in psnrs if not math.isnan(psnr)), default=math.nan)
         speeds = [_speed(result, result.of(case, name)) for case in result.cases]
-        rows.append([name, *speeds, _decibels(least), _marks(own)])
+        if any(speeds):
+            rows.append([name, *speeds, _decibels(least), _marks(own)])
     yield from _table(
         [f"{result.reference} = 1", *map(_sign, result.cases), "least PSNR, dB", "work unlike"], rows
     )

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--size", metavar="WxH", default="224x224", help="of the tensors (default: 224x224)")
     parser.add_argument("--rounds", type=int, default=7, help="runs of each in turn (default: 7)")
-    parser.add_argument("--threads", type=int, default=2, help="of fit_many, beside one (default: 2)")
+    parser.add_argument("--threads", type=int, default=2, help="of Pillow and fit_many, beside one (default: 2)")
     parser.add_argument("--verbose", action="store_true", help="a row for each photograph, not for all together")
 
 

@@ -18,10 +18,10 @@ SCALE = (1 / (255 * STD))[:, None, None]
 OFFSET = (-MEAN / STD)[:, None, None]
 
 
-def normalised(image: Levels) -> Floats:
-    """Make a tensor of 8-bit RGB, by the fastest lines that NumPy has for it."""
+def normalised(image: Levels, out: Floats | None = None) -> Floats:
+    """Make a tensor of 8-bit RGB, by the fastest lines that NumPy has for it; if told, in memory that is there."""
     planes = image.transpose(2, 0, 1)
-    tensor = np.multiply(planes, SCALE, out=np.empty(planes.shape, np.float32))
+    tensor = np.multiply(planes, SCALE, out=np.empty(planes.shape, np.float32) if out is None else out)
     tensor += OFFSET
     return tensor
 
