@@ -160,6 +160,18 @@ def test_blocks_without_results_are_problems(root):
     )
 
 
+def test_an_axis_of_one_point_has_no_slope(root):
+    figures = results()
+    figures[2]["rows"] = [
+        row("cores 1", name, [second], x=1, slope=None, **{"floor %": 100 * 0.1 / second})
+        for name, second in (("floor", 0.1), ("pillow", 3.0), ("fastfit", 1.0))
+    ]
+    figures[2]["notes"] = ["cores: x is threads"]
+    run = publish(written(root, figures), "--root", root)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "| cores | threads | 10.0 to 10.0 % |" in (root / "README.md").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -193,3 +205,6 @@ def test_plots_are_drawn_and_known_by_their_results(root):
     figures[0]["rows"][1]["seconds"] = [0.9, 0.9]
     written(root, figures)
     assert "docs/plots/arrays.svg: of other results" in publish("--check", "--root", root).stdout
+    for each in figures[2]["rows"]:
+        each["facts"] |= {"x": 1, "slope": None}
+    assert publish(written(root, figures), "--root", root).returncode == 0
