@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastfit.threads import cores
 
-__all__ = ["pinned"]
+__all__ = ["on_cores", "pinned"]
 
 _ASKED_ONCE = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "VIPS_CONCURRENCY")
 """Variables that libraries read when they are loaded or first used, and never again."""
@@ -34,13 +34,20 @@ def pinned(threads: int) -> Iterator[str]:
     if not 1 <= threads <= cores():
         raise SystemExit(f"--threads: expected 1 to {cores()}, as many as there are cores, got {threads}")
     os.environ.update(dict.fromkeys(_ASKED_ONCE, str(threads)))
-    with _on_cores(threads) as where, _opencv(threads), threadpool_limits(threads, user_api="blas"):
+    with on_cores(threads) as where, _opencv(threads), threadpool_limits(threads, user_api="blas"):
         blas = sorted({f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()})
         yield f"{where}; threads: OpenCV {cv2.getNumThreads()}, {', '.join(blas)}"
 
 
 @contextmanager
-def _on_cores(number: int) -> Iterator[str]:
+def on_cores(number: int) -> Iterator[str]:
+    """Keep this thread, and the programs and threads that it starts meanwhile, on so many cores, or all there are.
+
+    Yields
+    ------
+    str
+        A line that says so, or that the system cannot.
+    """
     if not hasattr(os, "sched_setaffinity"):
         yield "not pinned to cores"
         return

@@ -33,7 +33,7 @@ class Threads(NamedTuple):
 
 
 def threaded(photos: Sequence[Path], folder: Path, *, rounds: int, size: Size, threads: int) -> Threads:
-    """Measure all three in turn, each in a process of its own that no core is chosen for.
+    """Measure all three in turn, each in a process of its own, on as many cores as it has threads.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def threaded(photos: Sequence[Path], folder: Path, *, rounds: int, size: Size, t
     how = {_ONE: ("with_fastfit", 1), _MANY: ("with_fastfit", threads), PILLOW: ("with_pillow", threads)}
     with ExitStack() as stack:
         workers = {
-            name: stack.enter_context(Worker(f"{module}:many", size, count, _REPEATS, alone=False))
+            name: stack.enter_context(Worker(f"{module}:many", size, count, _REPEATS, cores=count))
             for name, (module, count) in how.items()
         }
         for name, worker in workers.items():
