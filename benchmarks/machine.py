@@ -10,10 +10,11 @@ import cv2
 from threadpoolctl import threadpool_info
 
 import fastfit
+from benchmarks.contenders import pillow_version
 
 __all__ = ["load", "machine"]
 
-_PACKAGES = ("numpy", "opencv-python-headless", "pillow")
+_PACKAGES = ("numpy", "opencv-python-headless")
 
 
 def machine() -> dict[str, str]:
@@ -36,6 +37,7 @@ def machine() -> dict[str, str]:
         "commit": _commit(),
         "BLAS kernels": ", ".join(kernels),
         **{name: _version(name) for name in _PACKAGES},
+        "pillow": pillow_version(),
     }
 
 

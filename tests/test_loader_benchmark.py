@@ -256,6 +256,20 @@ def test_versions_alone_measure_nothing(tmp_path):
     assert sorted(names) == sorted({*ours, "torch", "kornia-rs"})
 
 
+def test_pillow_simd_is_known(tmp_path):
+    """It is no distribution named Pillow, but there in its place."""
+    (tmp_path / "sitecustomize.py").write_text(
+        'import PIL.Image\nPIL.__version__ = "9.5.0.post2"', encoding="utf-8"
+    )
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), str(tmp_path)]))
+    for benchmark in ("loader", "files"):
+        command = [sys.executable, "-m", "benchmarks", benchmark, "--versions"]
+        run = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+        )
+        assert "pillow               Pillow-SIMD 9.5.0.post2" in run.stdout.splitlines(), run.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

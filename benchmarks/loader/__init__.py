@@ -21,8 +21,8 @@ __all__ = ["add_arguments", "found", "measure"]
 # How many times as fast as others fastfit is to be, and as the mean of photographs.
 _BARS = {ARRAYS: {PILLOW: 2.5}, BYTES: {PILLOW: 2.5, OPENCV: 1.3}}
 _NOTES = """\
-cover, Lanczos but where marked; float32, CHW, normalised; each contender in its own process, on one core, threads on \
-as many as they are
+cover, Lanczos but where marked; float32, CHW, normalised
+Each contender in its own process, on one core; threads on as many as they are
 ms: all photographs, each made once in each round, by one contender after the other; weights and code are warm
 Errors: of 8-bit levels, from those of Pillow: the largest, mean share of equal samples, least PSNR and SSIM
 Peak memory: of the process, since its start, with one photograph at a time
