@@ -95,7 +95,7 @@ def test_the_samples_are_equal_and_counted(samples):
     run, figures = samples
     assert run.returncode == 0, run.stdout + run.stderr
     assert (figures["faults"], figures["reference"]) == ([], "pillow")
-    assert figures["options"] == {"size": "224x224", "photographs": 3, "rounds": 3, "threads": 2}
+    assert figures["options"] == {"size": "224x224", "photographs": 3, "threads": 2}
     for (case, names), count in zip(ALWAYS.items(), (3, 2), strict=True):
         rows = rows_of(figures, case)
         assert list(rows) == names

@@ -81,7 +81,7 @@ def measure(options: argparse.Namespace) -> Result:
             for name, each in runs.items()
             if not each.wrong
         ),
-        options={**work, "jobs": jobs, "rounds": rounds},
+        options={**work, "jobs": jobs},
         machine={**machine(), "cores": str(cores())},
         versions=there.versions,
         missing=there.missing,

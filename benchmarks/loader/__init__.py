@@ -63,7 +63,7 @@ def measure(options: argparse.Namespace) -> Result:
         title=f"tensors of {size}, of {len(photos)} photographs; rounds in turn: {rounds}",
         reference=PILLOW,
         rows=(*rows, *many.rows),
-        options={"size": str(size), "photographs": len(photos), "rounds": rounds, "threads": threads},
+        options={"size": str(size), "photographs": len(photos), "threads": threads},
         machine=machine(),
         versions=there.versions,
         missing=there.missing,
