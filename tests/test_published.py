@@ -121,6 +121,18 @@ def test_blocks_are_written_and_nothing_else_is(root):
     assert (root / "README.md").read_text(encoding="utf-8") == text
 
 
+def test_a_mean_tells_of_how_many_cells_it_is_if_not_of_all(root):
+    figures = results()
+    figures[0]["rows"].pop()
+    assert publish(written(root, figures), "--root", root).returncode == 0
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    assert any(
+        line.startswith("|  | pillow = 1 | least to greatest | cells, if not all | least PSNR") for line in lines
+    )
+    assert "| fastfit | 3.00× | 3.00 to 3.00 |  | equal | 0.5 |  |" in lines
+    assert "| other | 0.50× | 0.50 to 0.50 | 3 of 4 | equal | 0.5 | shrink on load |" in lines
+
+
 @pytest.mark.parametrize("changed", ["page", "results"])
 def test_a_figure_that_changes_is_found(root, changed):
     figures = results()
