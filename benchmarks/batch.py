@@ -106,7 +106,7 @@ def _measured(options: argparse.Namespace, threads: int) -> Result:
         title="stacks of equal images, array to array: stretch, lanczos",
         reference=REFERENCE,
         rows=tuple(rows),
-        options={"threads": [threads]},
+        options={"photographs": len(photos), "threads": [threads]},
         machine=machine(),
         versions=there.versions,
         missing=there.missing,

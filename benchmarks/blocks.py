@@ -17,14 +17,16 @@ PLOT = "-plot"
 
 def _means(result: Result) -> Iterator[str]:
     """Yield each contender's mean speed."""
-    head = ["", f"{result.reference} = 1", "least to greatest", "least PSNR, dB", "aliasing, worst", "work unlike"]
+    head = ["", f"{result.reference} = 1", "least to greatest", "cells, if not all"]
+    head += ["least PSNR, dB", "aliasing, worst", "work unlike"]
     rows = []
     for mean in result.means():
         own = _rows_of(result, mean.contender)
         spread = "" if mean.contender == result.reference else f"{mean.least:.2f} to {mean.greatest:.2f}"
         seen = [row.correctness.aliasing for row in own if row.correctness]
         worst = max((figure for figure in seen if not math.isnan(figure)), default=math.nan)
-        figures = [_times(mean.speed), spread, _decibels(mean.psnr), _figure(worst, ".1f"), _marks(own)]
+        count = "" if mean.cases == len(result.cases) else f"{mean.cases} of {len(result.cases)}"
+        figures = [_times(mean.speed), spread, count, _decibels(mean.psnr), _figure(worst, ".1f"), _marks(own)]
         rows.append([mean.contender, *figures])
     yield from _table(head, rows)
 
@@ -50,7 +52,8 @@ def _cases(result: Result) -> Iterator[str]:
         psnrs = [row.correctness.psnr for row in own if row.correctness]
         least = min((psnr for psnr in psnrs if not math.isnan(psnr)), default=math.nan)
         speeds = [_speed(result, result.of(case, name)) for case in result.cases]
-        rows.append([name, *speeds, _decibels(least), _marks(own)])
+        if any(speeds):
+            rows.append([name, *speeds, _decibels(least), _marks(own)])
     yield from _table(
         [f"{result.reference} = 1", *map(_sign, result.cases), "least PSNR, dB", "work unlike"], rows
     )

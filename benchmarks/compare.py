@@ -5,13 +5,16 @@ the reference's, of the same round: the logarithms of these ratios, their median
 deviations d over n rounds, old and new. A row has changed if m has moved
 
 - by more than 3 %, and
-- by more than 3 standard errors: 3 · 1.2533 · 1.4826 · sqrt(d_old² / n_old + d_new² / n_new), where 1.4826 makes
-  a standard deviation of d, and 1.2533 / sqrt(n) of that the error of a median;
-- of fewer than 5 rounds, which tell little of the noise, only where all new ratios are beyond all old ones, too;
-  of one or two rounds, which tell nothing, never.
+- by more than f standard errors: f · 1.2533 · 1.4826 · sqrt(d_old² / n_old + d_new² / n_new), where 1.4826 makes
+  a standard deviation of d, and 1.2533 / sqrt(n) of that the error of a median; few rounds tell their own noise
+  badly, so f, as Student's t, is larger for them: 4.2 for 11 rounds, 5.3 for 7;
+- of fewer than 6 rounds only where all new ratios are beyond all old ones, too (f is 3.6 for 5 rounds, 15.5 for
+  3); of one or two rounds never.
 
-Of a thousand rows that are as they were this finds three, or so. Memory has changed by more than 5 %, instruction
-counts by more than 1 %, correctness by 0.01 dB, by a millionth of the samples, or by another size.
+Of a thousand rows that are as they were this finds about three if their noise is Gaussian and 5 % or more, and one
+or two if it is 2 %. Noise that lasts for a whole run is in none of its rounds: what counts is found again.
+Memory has changed by more than 5 %, instruction counts by more than 1 %, correctness by 0.01 dB, by a millionth of
+the samples, or by another size.
 
 Exit status: 0; 1 if fastfit got slower, larger or worse somewhere; 2 if nothing can be compared.
 """
@@ -26,7 +29,10 @@ from benchmarks.results import Correctness, Result, Row, Spread, read
 
 __all__ = ["add_arguments", "run"]
 
-_LEAST, _ERRORS, _FEW, _TOO_FEW = 0.03, 3 * 1.2533 * 1.4826, 5, 2
+_LEAST, _ERROR, _APART, _TOO_FEW = 0.03, 1.2533 * 1.4826, 5, 2
+_ERRORS = {3: 15.5, 4: 5.6, 5: 3.6, 6: 5.3, 7: 5.3, 9: 4.5, 11: 4.2, 15: 3.7, 21: 3.5, 31: 3.3}
+"""Rounds -> standard errors that 3 of 1000 moves exceed where nothing moved; up to `_APART` rounds the moves whose
+ratios lie apart, of as many. Of 400 000 simulated pairs of Gaussian rounds. What is between counts as fewer."""
 _MEMORY, _INSTRUCTIONS, _DECIBELS, _SHARE = 0.05, 0.01, 0.01, 1e-6
 _HARDWARE = ("cpu", "processors", "caches", "vectors", "system", "BLAS kernels")
 
@@ -119,13 +125,15 @@ def _logarithms(result: Result, row: Row) -> list[float]:
 
 
 def _speed(row: Row, old: Sequence[float], new: Sequence[float]) -> Iterator[Change]:
-    if min(len(old), len(new)) <= _TOO_FEW:
+    rounds = min(len(old), len(new))
+    if rounds <= _TOO_FEW:
         return
+    errors = _ERROR * next(_ERRORS[few] for few in reversed(_ERRORS) if few <= rounds)
     before, after = Spread.of(old), Spread.of(new)
     moved = after.median - before.median
-    noise = _ERRORS * math.hypot(before.mad / math.sqrt(len(old)), after.mad / math.sqrt(len(new)))
+    noise = errors * math.hypot(before.mad / math.sqrt(len(old)), after.mad / math.sqrt(len(new)))
     apart = after.greatest < before.least or after.least > before.greatest
-    if abs(moved) > max(math.log1p(_LEAST), noise) and (apart or min(len(old), len(new)) >= _FEW):
+    if abs(moved) > max(math.log1p(_LEAST), noise) and (apart or rounds > _APART):
         words = f"speed {math.exp(before.median):.3g} -> {math.exp(after.median):.3g}"
         yield Change(moved < 0, row, f"{words} ({math.expm1(moved):+.1%}, noise {math.expm1(noise):.1%})")
 

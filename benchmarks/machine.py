@@ -10,10 +10,11 @@ import cv2
 from threadpoolctl import threadpool_info
 
 import fastfit
+from benchmarks.contenders import pillow_version
 
 __all__ = ["load", "machine"]
 
-_PACKAGES = ("numpy", "opencv-python-headless", "pillow")
+_PACKAGES = ("numpy", "opencv-python-headless")
 
 
 def machine() -> dict[str, str]:
@@ -35,6 +36,7 @@ def machine() -> dict[str, str]:
         "commit": _commit(),
         "BLAS kernels": ", ".join(_blas()),
         **{name: _version(name) for name in _PACKAGES},
+        "pillow": pillow_version(),
     }
 
 

@@ -197,11 +197,15 @@ def _result(facts: dict[str, Any]) -> Result:
 def _row(facts: dict[str, Any]) -> Row:
     compared = facts.pop("correctness")
     if compared is not None:
-        exact_size = compared.pop("exact_size")
-        figures = {name: math.nan if value is None else float(value) for name, value in compared.items()}
-        compared = Correctness(exact_size, **figures)
+        compared = Correctness(compared.pop("exact_size"), **_floats(compared))
     seconds, marks = (tuple(facts.pop(name)) for name in ("seconds", "marks"))
-    return Row(seconds=seconds, marks=marks, correctness=compared, **facts)
+    figures = _floats(facts.pop("facts"))
+    return Row(seconds=seconds, marks=marks, correctness=compared, facts=figures, **facts)
+
+
+def _floats(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Undo what `_plain` does to floats."""
+    return {name: math.nan if value is None else float(value) for name, value in figures.items()}
 
 
 def _plain(value: Any) -> Any:

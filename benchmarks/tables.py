@@ -116,7 +116,7 @@ def _decibels(psnr: float) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None or math.isnan(value) else f"{value:.4g}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

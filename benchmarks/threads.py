@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastfit.threads import cores
 
-__all__ = ["pinned"]
+__all__ = ["on_cores", "pinned"]
 
 _ASKED_ONCE = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "VIPS_CONCURRENCY")
 """Variables that libraries read when they are loaded or first used, and never again."""
@@ -35,7 +35,7 @@ def pinned(threads: int) -> Iterator[str]:
         raise SystemExit(f"--threads: expected 1 to {cores()}, as many as there are cores, got {threads}")
     with (
         _environment(threads),
-        _on_cores(threads) as where,
+        on_cores(threads) as where,
         _opencv(threads),
         threadpool_limits(threads, user_api="blas"),
     ):
@@ -59,7 +59,14 @@ def _environment(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _on_cores(number: int) -> Iterator[str]:
+def on_cores(number: int) -> Iterator[str]:
+    """Keep this thread, and the programs and threads that it starts meanwhile, on so many cores, or all there are.
+
+    Yields
+    ------
+    str
+        A line that says so, or that the system cannot.
+    """
     if not hasattr(os, "sched_setaffinity"):
         yield "not pinned to cores"
         return

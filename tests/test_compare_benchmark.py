@@ -1,6 +1,7 @@
 """The comparison of two files of results, from its command line: what it calls a change, and what noise."""
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,28 @@ def test_few_rounds_must_be_apart(compare):
     assert "nothing changed" in compare([old], [new]).stdout
     new["rows"][1] = row("fastfit", 1.5, **rounds)
     assert compare([old], [new]).returncode == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rounds", [3, 5, 7, 11])
+def test_three_of_a_thousand_rows_that_are_as_they_were_are_found(compare, rounds):
+    chance = random.Random(rounds)
+
+    def noisy(times=1.0, sigma=0.05, rows=1000):
+        def seconds():
+            return [chance.lognormvariate(0, sigma) for _ in range(rounds)]
+
+        return [row("fastfit", times, seconds(), case=f"case {number}") for number in range(rows)]
+
+    def even(rows):
+        calm = [row("pillow", 3.0, [1.0] * rounds, case=each["case"]) for each in rows]
+        return [result(rows=[*calm, *rows])]
+
+    run = compare(even(noisy()), even(noisy()))
+    assert sum(line.startswith("  ") for line in run.stdout.splitlines()) <= 6, run.stdout
+    if rounds > 4:
+        run = compare(even(noisy(sigma=0.02, rows=100)), even(noisy(1.25, 0.02, 100)))
+        assert run.stdout.count("  worse ") >= 97
 
 
 def test_one_round_tells_nothing(compare):

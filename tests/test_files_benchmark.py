@@ -20,6 +20,7 @@ for out; do :; done
 while [ "$1" != -i ]; do shift; done
 name=${2#./}
 echo "$name $(readlink "$2")" >> "${0%/*}/record"
+nproc >> "${0%/*}/cores" 2>/dev/null
 cp "${0%/*}/answers/${name#*-}" "$out"
 """
 
@@ -95,6 +96,14 @@ def test_files_are_links_with_numbers_to_the_photographs_in_turn(tmp_path, photo
     row = by_name(figures)["ffmpeg"]
     assert row["marks"] == ["whole-pixel crop", "a process each", "JPEG by -q:v 2"]
     assert len(row["seconds"]) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system chooses the cores")
+def test_programs_have_as_many_cores_as_jobs(tmp_path, photos, ffmpeg):
+    options = ("--photos", str(photos), "--count", "4", "--rounds", "1", "--jobs", "1", "--against", "ffmpeg")
+    run, _ = files(tmp_path, *options, PATH=path_with(ffmpeg))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert set((ffmpeg / "cores").read_text(encoding="ascii").split()) == {"1"}
 
 
 def test_wrong_outputs_are_counted_and_not_called_fast(tmp_path, photos, ffmpeg):

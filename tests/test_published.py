@@ -121,6 +121,18 @@ def test_blocks_are_written_and_nothing_else_is(root):
     assert (root / "README.md").read_text(encoding="utf-8") == text
 
 
+def test_a_mean_tells_of_how_many_cells_it_is_if_not_of_all(root):
+    figures = results()
+    figures[0]["rows"].pop()
+    assert publish(written(root, figures), "--root", root).returncode == 0
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    assert any(
+        line.startswith("|  | pillow = 1 | least to greatest | cells, if not all | least PSNR") for line in lines
+    )
+    assert "| fastfit | 3.00× | 3.00 to 3.00 |  | equal | 0.5 |  |" in lines
+    assert "| other | 0.50× | 0.50 to 0.50 | 3 of 4 | equal | 0.5 | shrink on load |" in lines
+
+
 @pytest.mark.parametrize("changed", ["page", "results"])
 def test_a_figure_that_changes_is_found(root, changed):
     figures = results()
@@ -160,6 +172,18 @@ def test_blocks_without_results_are_problems(root):
     )
 
 
+def test_an_axis_of_one_point_has_no_slope(root):
+    figures = results()
+    figures[2]["rows"] = [
+        row("cores 1", name, [second], x=1, slope=None, **{"floor %": 100 * 0.1 / second})
+        for name, second in (("floor", 0.1), ("pillow", 3.0), ("fastfit", 1.0))
+    ]
+    figures[2]["notes"] = ["cores: x is threads"]
+    run = publish(written(root, figures), "--root", root)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "| cores | threads | 10.0 to 10.0 % |" in (root / "README.md").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -193,3 +217,6 @@ def test_plots_are_drawn_and_known_by_their_results(root):
     figures[0]["rows"][1]["seconds"] = [0.9, 0.9]
     written(root, figures)
     assert "docs/plots/arrays.svg: of other results" in publish("--check", "--root", root).stdout
+    for each in figures[2]["rows"]:
+        each["facts"] |= {"x": 1, "slope": None}
+    assert publish(written(root, figures), "--root", root).returncode == 0

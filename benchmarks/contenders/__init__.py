@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["Contender", "Found", "MissingError", "discover"]
+import PIL
+
+__all__ = ["Contender", "Found", "MissingError", "discover", "pillow_version"]
 
 Make = TypeVar("Make")
 """Makes, of what is to be done, a call that does it once."""
@@ -78,3 +80,9 @@ def discover(
         except (ImportError, OSError, MissingError):  # OSError: a package without its library
             missing[name] = every[name].install
     return Found({name: every[name] for name in versions}, versions, missing)
+
+
+def pillow_version() -> str:
+    """Tell Pillow-SIMD apart: it is installed in Pillow's place, and its versions end in `.postN`."""
+    number = str(PIL.__version__)
+    return f"Pillow-SIMD {number}" if ".post" in number else number

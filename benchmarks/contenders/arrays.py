@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 import fastfit
-from benchmarks.contenders import Contender
+from benchmarks.contenders import Contender, pillow_version
 from fastfit.geometry import planned
 from fastfit.resample import forget
 from fastfit.types import Box, Image, Size
@@ -218,12 +218,6 @@ def _version(module: str, package: str) -> Callable[[], str]:
     return told
 
 
-def _pillow_version() -> str:
-    """Tell Pillow-SIMD apart: it is installed in Pillow's place, and its versions end in `.postN`."""
-    number = str(importlib.import_module("PIL").__version__)
-    return f"Pillow-SIMD {number}" if ".post" in number else number
-
-
 def _pyvips_version() -> str:
     pyvips = _module("pyvips")
     return f"{pyvips.__version__} libvips {'.'.join(str(pyvips.version(part)) for part in range(3))}"
@@ -247,8 +241,8 @@ def _vips(gap: float, *marks: str) -> Contender[Make]:
 
 _SHRINKS_FIRST = f"whole-number shrink first, gap {_GAP:.0f}"
 CONTENDERS: dict[str, Contender[Make]] = {
-    REFERENCE: Contender(_pillow, _pillow_version, 'pip install "pillow>=13"'),
-    "pillow-gap": Contender(_pillow_gap, _pillow_version, 'pip install "pillow>=13"', [_SHRINKS_FIRST]),
+    REFERENCE: Contender(_pillow, pillow_version, 'pip install "pillow>=13"'),
+    "pillow-gap": Contender(_pillow_gap, pillow_version, 'pip install "pillow>=13"', [_SHRINKS_FIRST]),
     OURS: Contender(_fastfit(None), lambda: fastfit.__version__, "pip install fastfit"),
     "fastfit-gap": Contender(_fastfit(_GAP), lambda: fastfit.__version__, "pip install fastfit", [_SHRINKS_FIRST]),
     "opencv-lanczos4": _opencv(_opencv_lanczos4, "no antialias"),

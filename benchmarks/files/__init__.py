@@ -26,7 +26,8 @@ _QUICK = 12
 _BARS = {REFERENCE: 2.7, "pyvips": 1.5}
 """How many times as fast as others fastfit is to be."""
 _NOTES = """\
-ms: from the start of a program to its end, start-up included; CPU is user and system, of all its processes
+ms: from the start of a program to its end, start-up included, on as many cores as jobs, where the system lets \
+choose; CPU is user and system, of all its processes
 Errors: of the decoded JPEGs, from those of Pillow: the largest, least share of equal samples, least PSNR and SSIM
 JPEG quality 95, 4:2:0, Huffman tables as they come, but for FFmpeg: -q:v 2, and colour as the source has it
 Peak memory: all processes together, in a run of its own, 20 looks a second; RSS counts what they share for each
@@ -80,7 +81,7 @@ def measure(options: argparse.Namespace) -> Result:
             for name, each in runs.items()
             if not each.wrong
         ),
-        options={**work, "jobs": jobs, "rounds": rounds},
+        options={**work, "jobs": jobs},
         machine={**machine(), "cores": str(cores())},
         versions=there.versions,
         missing=there.missing,

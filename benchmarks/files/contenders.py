@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import fastfit
-from benchmarks.contenders import Contender, MissingError
+from benchmarks.contenders import Contender, MissingError, pillow_version
 from fastfit.types import Size
 
 __all__ = ["OURS", "OURS_ALONE", "REFERENCE", "Command", "Job", "Program", "contenders"]
@@ -72,14 +71,13 @@ def contenders(node_modules: str | None) -> dict[str, Program]:
     node_modules : str, optional
         Folder that has sharp in it; by default Node.js looks where it always does.
     """
-    pillow, ours = (lambda: version("pillow")), (lambda: fastfit.__version__)
-    installed, vips = "pip install fastfit", {"VIPS_CONCURRENCY": "1"}
+    vips = {"VIPS_CONCURRENCY": "1"}
     return {
-        OURS: Contender(lambda job: _fastfit(job, job.jobs), ours, installed, (_SHRINKS,)),
-        OURS_ALONE: Contender(lambda job: _fastfit(job, 1), ours, installed, (_SHRINKS, "1 job")),
-        REFERENCE: Contender(_script("pillow_pool.py"), pillow, "pip install pillow"),
+        OURS: _ours(lambda job: _fastfit(job, job.jobs), _SHRINKS),
+        OURS_ALONE: _ours(lambda job: _fastfit(job, 1), _SHRINKS, "1 job"),
+        REFERENCE: Contender(_script("pillow_pool.py"), pillow_version, "pip install pillow"),
         "pillow-draft": Contender(
-            _script("pillow_pool.py", "draft"), pillow, "pip install pillow", (_SHRINKS, "reducing_gap=2")
+            _script("pillow_pool.py", "draft"), pillow_version, "pip install pillow", (_SHRINKS, "reducing_gap=2")
         ),
         "pyvips": Contender(
             _script("pyvips_pool.py", env=vips),
@@ -101,6 +99,10 @@ def contenders(node_modules: str | None) -> dict[str, Program]:
             (_WHOLE, "a process each", "JPEG by -q:v 2"),
         ),
     }
+
+
+def _ours(make: Callable[[Job], Command], *marks: str) -> Program:
+    return Contender(make, lambda: fastfit.__version__, "pip install fastfit", marks)
 
 
 def _fastfit(job: Job, jobs: int) -> Command:

@@ -18,6 +18,7 @@ from benchmarks.links import link_photographs
 from benchmarks.process_tree import Sample, peak
 from benchmarks.processes import Usage, adopt_orphans, finish, reap_orphans
 from benchmarks.results import Correctness
+from benchmarks.threads import on_cores
 from fastfit.types import Image, Size
 
 __all__ = ["INTERVAL", "in_turn"]
@@ -46,7 +47,7 @@ def in_turn(
     size : Size
         Of the results.
     jobs : int
-        How many files at a time.
+        How many files at a time, and on how many cores.
 
     Returns
     -------
@@ -90,7 +91,8 @@ class _Run(NamedTuple):
         """Let a contender do its work."""
         out, log = _emptied(folder), folder / "log"
         command = contender.make(Job(links[0].parent, out, size, jobs))
-        return cls(finish(command.arguments, log, command.env), out, log)
+        with on_cores(jobs):
+            return cls(finish(command.arguments, log, command.env), out, log)
 
     def check(self, links: Sequence[Path], size: Size, expected: Mapping[Path, Image]) -> Faults:
         """Count what is wrong, and repeat the program's last words where outputs are missing."""
@@ -122,7 +124,8 @@ def _pixels(file: Path) -> Image:
 
 def _peak(contender: Program, folder: Path, links: Sequence[Path], size: Size, jobs: int) -> Sample | None:
     command = contender.make(Job(links[0].parent, _emptied(folder), size, jobs))
-    most = peak(command.arguments, folder / "log", INTERVAL, command.env)
+    with on_cores(jobs):
+        most = peak(command.arguments, folder / "log", INTERVAL, command.env)
     reap_orphans()
     return most
 

@@ -21,7 +21,8 @@ __all__ = ["add_arguments", "found", "measure"]
 # How many times as fast as others fastfit is to be, and as the mean of photographs.
 _BARS = {ARRAYS: {PILLOW: 2.5}, BYTES: {PILLOW: 2.5, OPENCV: 1.3}}
 _NOTES = """\
-cover, Lanczos but where marked; float32, CHW, normalised; each contender in its own process, on one core
+cover, Lanczos but where marked; float32, CHW, normalised
+Each contender in its own process, on one core; threads on as many as they are
 ms: all photographs, each made once in each round, by one contender after the other; weights and code are warm
 Errors: of 8-bit levels, from those of Pillow: the largest, least share of equal samples, least PSNR and SSIM
 Peak memory: of the process, since its start, with one photograph at a time
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--size", metavar="WxH", default="224x224", help="of the tensors (default: 224x224)")
     parser.add_argument("--rounds", type=int, default=7, help="runs of each in turn (default: 7)")
-    parser.add_argument("--threads", type=int, default=2, help="of fit_many, beside one (default: 2)")
+    parser.add_argument("--threads", type=int, default=2, help="of Pillow and fit_many, beside one (default: 2)")
     parser.add_argument("--verbose", action="store_true", help="a row for each photograph, not for all together")
 
 
@@ -62,7 +63,7 @@ def measure(options: argparse.Namespace) -> Result:
         title=f"tensors of {size}, of {len(photos)} photographs; rounds in turn: {rounds}",
         reference=PILLOW,
         rows=(*rows, *many.rows),
-        options={"size": str(size), "photographs": len(photos), "rounds": rounds, "threads": threads},
+        options={"size": str(size), "photographs": len(photos), "threads": threads},
         machine=machine(),
         versions=there.versions,
         missing=there.missing,

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
 import fastfit
-from benchmarks.contenders import Contender, MissingError
+from benchmarks.contenders import Contender, MissingError, pillow_version
 
 __all__ = ["ARRAYS", "BYTES", "CONTENDERS", "EXACT", "LATER", "OPENCV", "OURS", "PILLOW", "Makers"]
 
@@ -40,7 +40,13 @@ CONTENDERS: Mapping[str, Contender[Makers]] = {
     OURS: _ours(_both("with_fastfit"), "shrink on load"),
     EXACT: _ours({BYTES: "with_fastfit:of_bytes_exactly"}),
     LATER: _ours({ARRAYS: "with_fastfit:of_array_then_numpy"}),
-    PILLOW: Contender(_both("with_pillow"), _installed("pillow"), "pip install pillow"),
+    PILLOW: Contender(_both("with_pillow"), pillow_version, "pip install pillow"),
+    "pillow-draft": Contender(
+        {BYTES: "with_pillow:of_bytes_drafted"},
+        pillow_version,
+        "pip install pillow",
+        ("shrink on load", "reducing_gap=2"),
+    ),
     OPENCV: Contender(
         _both("with_opencv"),
         _installed("opencv-python-headless"),

@@ -1,6 +1,6 @@
-"""`fastfit.fit_many` in threads, beside one, on images that are all in memory."""
+"""`fastfit.fit_many` in threads, beside one and beside Pillow in as many, on images that are all in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image as Pillow
 
+from benchmarks.loader.contenders import PILLOW
 from benchmarks.loader.workers import Worker
 from benchmarks.results import Row, Spread
 from benchmarks.tensors.with_fastfit import spec
@@ -20,6 +21,7 @@ MOST, LONGEST = 16, 4096
 _REPEATS = 4
 """Of those in a call: until the system has spread threads over cores, a tenth of a second may pass."""
 _BAR = 1.8
+_ONE, _MANY = "fastfit-one-thread", "fastfit-threads"
 
 
 class Threads(NamedTuple):
@@ -31,7 +33,7 @@ class Threads(NamedTuple):
 
 
 def threaded(photos: Sequence[Path], folder: Path, *, rounds: int, size: Size, threads: int) -> Threads:
-    """Measure both, each in a process of its own that no core is chosen for.
+    """Measure all three in turn, each in a process of its own, on as many cores as it has threads.
 
     Parameters
     ----------
@@ -40,40 +42,40 @@ def threaded(photos: Sequence[Path], folder: Path, *, rounds: int, size: Size, t
     folder : Path
         For arrays and tensors.
     rounds : int
-        One and many in turn.
+        Each once in each.
     size : Size
         Of the tensors.
     threads : int
-        Many.
+        Of Pillow, and of fastfit beside one.
     """
     images = [_scaled(photo) for photo in photos[:MOST]]
     sources = folder / "images"
     sources.mkdir()
     for number, image in enumerate(images):
         np.save(sources / f"{number:02d}.npy", image)
-    names = ("fit_many, 1 thread", f"fit_many, {threads} threads")
+    how = {_ONE: ("with_fastfit", 1), _MANY: ("with_fastfit", threads), PILLOW: ("with_pillow", threads)}
     with ExitStack() as stack:
-        one, many = (
-            stack.enter_context(Worker("with_fastfit:many", size, count, _REPEATS, alone=False))
-            for count in (1, threads)
-        )
-        one.load(sources, folder / "one.npy")
-        many.load(sources, folder / "many.npy")
-        pairs = [(one.seconds(), many.seconds()) for _ in range(rounds)]
-        peaks = (one.peak(), many.peak())
-    taken = zip(*pairs, strict=True)
-    facts = {"photographs": len(images) * _REPEATS}
-    rows = [
-        Row("threads", name, tuple(seconds), memory=peak, facts=facts)
-        for name, seconds, peak in zip(names, taken, peaks, strict=True)
-    ]
-    equal = _equal(images, size, np.load(folder / "one.npy"), np.load(folder / "many.npy"))
+        workers = {
+            name: stack.enter_context(Worker(f"{module}:many", size, count, _REPEATS, cores=count))
+            for name, (module, count) in how.items()
+        }
+        for name, worker in workers.items():
+            worker.load(sources, folder / f"{name}.npy")
+        taken = [{name: worker.seconds() for name, worker in workers.items()} for _ in range(rounds)]
+        rows = [_row(name, taken, worker.peak(), len(images)) for name, worker in workers.items()]
+    equal = _equal(images, size, *(np.load(folder / f"{name}.npy") for name in (_ONE, _MANY)))
     faults = [] if equal else ["threads: fit_many differs from image after image"]
-    return Threads(rows, _note(pairs, threads), faults)
+    return Threads(rows, _note(taken, threads), faults)
 
 
-def _note(pairs: Sequence[tuple[float, float]], threads: int) -> str:
-    gain = Spread.of([one / many for one, many in pairs])
+def _row(name: str, taken: Sequence[Mapping[str, float]], peak: int | None, images: int) -> Row:
+    marks = ("one thread",) if name == _ONE else ()
+    seconds = tuple(each[name] for each in taken)
+    return Row("threads", name, seconds, marks=marks, memory=peak, facts={"photographs": images * _REPEATS})
+
+
+def _note(taken: Sequence[Mapping[str, float]], threads: int) -> str:
+    gain = Spread.of([each[_ONE] / each[_MANY] for each in taken])
     said = "reached" if gain.median >= _BAR else "not reached"
     return f"threads: {threads} do {gain.median:.2f} times the work of one, bar {_BAR}: {said}"
 

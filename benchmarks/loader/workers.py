@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from benchmarks.threads import on_cores
 from fastfit.types import Size
 
 __all__ = ["Worker", "WorkerError"]
@@ -33,22 +34,21 @@ class Worker:
         Of the tensors.
     *numbers : int
         Passed on to the function.
-    alone : bool
-        Keep it on one core, and the libraries at one thread.
+    cores : int
+        That it is kept on; libraries have one thread each whatever that is.
     """
 
-    def __init__(self, where: str, size: Size, *numbers: int, alone: bool = True) -> None:
-        pinned = alone and hasattr(os, "sched_getaffinity")
-        core = max(os.sched_getaffinity(0)) if pinned else -1
-        command = [sys.executable, "-m", "benchmarks.tensors.worker", where, *map(str, (*size, core, *numbers))]
-        self._process = subprocess.Popen(
-            command,
-            cwd=_ROOT,
-            env={**os.environ, **(_ONE_THREAD if alone else {})},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, where: str, size: Size, *numbers: int, cores: int = 1) -> None:
+        command = [sys.executable, "-m", "benchmarks.tensors.worker", where, *map(str, (*size, *numbers))]
+        with on_cores(cores):
+            self._process = subprocess.Popen(
+                command,
+                cwd=_ROOT,
+                env={**os.environ, **_ONE_THREAD},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
 
     def __enter__(self) -> "Worker":
         """Nothing is to be done."""

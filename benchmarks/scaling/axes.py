@@ -28,6 +28,8 @@ class Case(NamedTuple):
     x: float
     work: Callable[[Image], Work]
     """Of the photograph makes what is to be done. It may take a gigabyte."""
+    threads: int = 1
+    """That share it, on as many cores."""
 
 
 class Axis(NamedTuple):
@@ -75,7 +77,7 @@ def _case(label: str, x: float, source: Size, target: Size, count: int = 1, thre
         # Mirror images: a batch of one image would stay in the cache.
         return Work(np.stack([scaled[:, :: 1 - 2 * (index % 2)] for index in range(count)]), target, threads)
 
-    return Case(label, x, work)
+    return Case(label, x, work, threads)
 
 
 def counts() -> list[int]:

@@ -10,6 +10,7 @@ from benchmarks.scaling.axes import Axis, Case
 from benchmarks.scaling.contenders import Make
 from benchmarks.scaling.floor import Reader, floor
 from benchmarks.scaling.slope import slope
+from benchmarks.threads import on_cores
 from benchmarks.timing import interleaved
 from fastfit.types import Image
 
@@ -49,7 +50,8 @@ def along(
     """
     rows = []
     for case in axis.cases(quick):
-        rows += _point(f"{name} {case.label}", case, photo, makes, read, rounds)
+        with on_cores(case.threads):
+            rows += _point(f"{name} {case.label}", case, photo, makes, read, rounds)
     return finished(rows)
 
 

@@ -16,6 +16,7 @@ from benchmarks.files.contenders import Job, contenders
 from benchmarks.links import link_photographs
 from benchmarks.processes import finish
 from benchmarks.results import Correctness
+from benchmarks.threads import on_cores
 from fastfit.threads import single_threaded
 from fastfit.types import Size
 
@@ -56,7 +57,7 @@ def in_turn(
     count : int
         Of files.
     jobs : sequence of int
-        Numbers of workers.
+        Numbers of workers, each on as many cores.
     rounds : int
         Before them each program runs once, and what it wrote is compared.
     """
@@ -101,7 +102,8 @@ def _made(name: str, source: Path, out: Path) -> Path:
 def _seconds(name: str, source: Path, out: Path, jobs: int) -> float:
     log = out.parent / "log"
     command = contenders(None)[name].make(Job(source, out, SIZE, jobs))
-    usage = finish(command.arguments, log, command.env)
+    with on_cores(jobs):
+        usage = finish(command.arguments, log, command.env)
     if usage.status:
         raise SystemExit(f"{name}: exit status {usage.status}: {log.read_text(encoding='utf-8')[-500:]}")
     return usage.seconds
@@ -129,7 +131,7 @@ class _Floor:
         self.flags = {path: _flag(path) for path in sources}
 
     def seconds(self, jobs: int) -> float:
-        with single_threaded(), ThreadPoolExecutor(jobs) as pool:
+        with on_cores(jobs), single_threaded(), ThreadPoolExecutor(jobs) as pool:
             start = time.perf_counter()
             for _ in pool.map(self._codec, self.links):
                 pass

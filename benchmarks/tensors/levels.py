@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MEAN", "STD", "Floats", "Levels", "cropped", "levels", "normalised"]
+__all__ = ["MEAN", "OFFSET", "SCALE", "STD", "Floats", "Levels", "cropped", "levels", "normalised"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Levels: TypeAlias = npt.NDArray[np.uint8]
@@ -13,11 +13,17 @@ Levels: TypeAlias = npt.NDArray[np.uint8]
 # ImageNet's.
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 STD = np.array((0.229, 0.224, 0.225), np.float32)
+# The same in two steps: levels · SCALE + OFFSET, of planes.
+SCALE = (1 / (255 * STD))[:, None, None]
+OFFSET = (-MEAN / STD)[:, None, None]
 
 
-def normalised(image: Levels) -> Floats:
-    """Make a tensor of 8-bit RGB as people do."""
-    return np.ascontiguousarray(((image.astype(np.float32) * np.float32(1 / 255) - MEAN) / STD).transpose(2, 0, 1))
+def normalised(image: Levels, out: Floats | None = None) -> Floats:
+    """Make a tensor of 8-bit RGB, by the fastest lines that NumPy has for it; if told, in memory that is there."""
+    planes = image.transpose(2, 0, 1)
+    tensor = np.multiply(planes, SCALE, out=np.empty(planes.shape, np.float32) if out is None else out)
+    tensor += OFFSET
+    return tensor
 
 
 def levels(tensor: Floats) -> Levels:

@@ -15,9 +15,9 @@ __all__ = ["many", "of_array", "of_array_then_numpy", "of_bytes", "of_bytes_exac
 
 def of_array(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
     """Of RGB in memory."""
-    array, fit, out = np.load(source), spec(size), _empty(size)
+    array, fit = np.load(source), spec(size)
     cv2.setNumThreads(1)
-    return lambda: fit(array, out)
+    return lambda: fit(array)
 
 
 def of_array_then_numpy(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
@@ -29,9 +29,9 @@ def of_array_then_numpy(source: Path, size: tuple[int, int]) -> Callable[[], Flo
 
 def of_bytes(source: Path, size: tuple[int, int], *, exact: bool = False) -> Callable[[], Floats]:
     """Of a file in memory."""
-    data, fit, out, reading = source.read_bytes(), spec(size), _empty(size), fastfit.Input(exact=exact)
+    data, fit, reading = source.read_bytes(), spec(size), fastfit.Input(exact=exact)
     cv2.setNumThreads(1)
-    return lambda: fastfit.load(data, fit, input=reading, out=out)
+    return lambda: fastfit.load(data, fit, input=reading)
 
 
 def of_bytes_exactly(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
@@ -42,7 +42,7 @@ def of_bytes_exactly(source: Path, size: tuple[int, int]) -> Callable[[], Floats
 def many(source: Path, size: tuple[int, int], threads: int, repeats: int) -> Callable[[], Floats]:
     """Of a folder of arrays that are all in memory, over and over, in threads."""
     images = repeats * [np.load(path) for path in sorted(source.iterdir())]
-    fit, out = spec(size), np.stack([_empty(size)] * len(images))
+    fit, out = spec(size), np.empty((len(images), 3, size[1], size[0]), np.float32)
     return lambda: fastfit.fit_many(images, fit, n_jobs=threads, out=out)
 
 
@@ -50,7 +50,3 @@ def spec(size: tuple[int, int]) -> fastfit.Fit:
     """Return the fit that makes the tensors."""
     mean, std = MEAN.tolist(), STD.tolist()
     return fastfit.Fit(Size(*size), channels=3, layout="CHW", dtype="float32", scale=1 / 255, mean=mean, std=std)
-
-
-def _empty(size: tuple[int, int]) -> Floats:
-    return np.empty((3, size[1], size[0]), np.float32)

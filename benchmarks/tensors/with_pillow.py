@@ -1,40 +1,82 @@
 """Tensors with Pillow and NumPy."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from benchmarks.tensors.levels import Floats, normalised
+from benchmarks.tensors.levels import Floats, Levels, normalised
 
-__all__ = ["of_array", "of_bytes"]
+__all__ = ["many", "of_array", "of_bytes", "of_bytes_drafted"]
+
+_GAP = 2.0
+_ORIENTATION, _TURNED = 0x0112, range(5, 9)
+"""Of EXIF, and those that lie on their side."""
 
 
 def of_array(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
     """Of RGB in memory."""
     array = np.load(source)
-
-    def call() -> Floats:
-        return normalised(np.asarray(ImageOps.fit(Image.fromarray(array), size, Image.Resampling.LANCZOS)))
-
-    return call
+    return lambda: normalised(_fitted(Image.fromarray(array), size))
 
 
 def of_bytes(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
     """Of a file in memory."""
     data = source.read_bytes()
+    return lambda: normalised(_fitted(decoded(data), size))
+
+
+def of_bytes_drafted(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
+    """Of a JPEG in memory, as `Image.thumbnail` does it: decoded to no less than twice the size, then averaged."""
+    data = source.read_bytes()
 
     def call() -> Floats:
-        image = decoded(data)
-        return normalised(np.asarray(ImageOps.fit(image, size, Image.Resampling.LANCZOS)))
+        image = decoded(data, (int(_GAP * size[0]), int(_GAP * size[1])))
+        # As `ImageOps.fit`, which takes no gap.
+        scale = min(image.width / size[0], image.height / size[1])
+        across, down = scale * size[0], scale * size[1]
+        left, top = max(0, (image.width - across) / 2), max(0, (image.height - down) / 2)
+        box = (left, top, min(image.width, left + across), min(image.height, top + down))
+        return normalised(np.asarray(image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_GAP)))
 
     return call
 
 
-def decoded(data: bytes) -> Image.Image:
-    """Return an upright RGB picture, copied only where it must be turned or converted."""
+def many(source: Path, size: tuple[int, int], threads: int, repeats: int) -> Callable[[], Floats]:
+    """Of a folder of arrays that are all in memory, over and over, in threads."""
+    images = repeats * [np.load(path) for path in sorted(source.iterdir())]
+    out = np.empty((len(images), 3, size[1], size[0]), np.float32)
+
+    def fill(index: int) -> None:
+        normalised(_fitted(Image.fromarray(images[index]), size), out[index])
+
+    def call() -> Floats:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, range(len(images))))  # which raises here what threads raise
+        return out
+
+    return call
+
+
+def _fitted(image: Image.Image, size: tuple[int, int]) -> Levels:
+    return np.asarray(ImageOps.fit(image, size, Image.Resampling.LANCZOS))
+
+
+def decoded(data: bytes, least: tuple[int, int] | None = None) -> Image.Image:
+    """Return an upright RGB picture, copied only where it must be turned or converted.
+
+    Parameters
+    ----------
+    data : bytes
+    least : (int, int), optional
+        Width and height below which the decoder does not shrink. By default it does not at all.
+    """
     image: Image.Image = Image.open(BytesIO(data))
+    if least:
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        image.draft(None, least[::-1] if turned else least)
     ImageOps.exif_transpose(image, in_place=True)
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.tensors.levels import MEAN, STD, Levels, cropped
+from benchmarks.tensors.levels import OFFSET, SCALE, Levels, cropped
 from benchmarks.tensors.with_pillow import decoded
 
 __all__ = ["of_array", "of_bytes"]
 
 # Of a picture that Pillow keeps for itself: it is only read, and so need not be copied.
 warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-_MEAN, _STD = (torch.from_numpy(values)[:, None, None] for values in (MEAN, STD))
+_SCALE, _OFFSET = map(torch.from_numpy, (SCALE, OFFSET))
 
 
 def of_array(source: Path, size: tuple[int, int]) -> Callable[[], torch.Tensor]:
@@ -39,4 +39,4 @@ def _tensor(image: Levels, size: tuple[int, int]) -> torch.Tensor:
         part.permute(2, 0, 1)[None], size[::-1], mode="bicubic", antialias=True
     )
     floats = small[0].to(torch.float32, memory_format=torch.contiguous_format)
-    return floats.mul_(1 / 255).sub_(_MEAN).div_(_STD)
+    return floats.mul_(_SCALE).add_(_OFFSET)

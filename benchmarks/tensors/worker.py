@@ -1,4 +1,4 @@
-"""A process that makes tensors when it is told to: MODULE:FUNCTION WIDTH HEIGHT CORE [NUMBER…].
+"""A process that makes tensors when it is told to: MODULE:FUNCTION WIDTH HEIGHT [NUMBER…].
 
 It reads lines of JSON: ``load`` with a source and where to save its tensor, ``go`` to make it once more, ``peak``,
 and answers each with a line: null, or text if it could not; seconds; the most resident memory that it ever had, in
@@ -7,7 +7,6 @@ bytes, null where the system does not tell.
 
 import importlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,15 +15,11 @@ from typing import Any
 
 import numpy as np
 
-_EVERY_CORE = -1
-
 
 def main() -> None:
     """Do it."""
     where, *numbers = sys.argv[1:]
-    width, height, core, *more = map(int, numbers)
-    if core != _EVERY_CORE:
-        os.sched_setaffinity(0, {core})
+    width, height, *more = map(int, numbers)
     module, _, name = where.partition(":")
     make = getattr(importlib.import_module(f"benchmarks.tensors.{module}"), name)
     call: Callable[[], Any] | None = None
