@@ -342,9 +342,7 @@ class Fit:
         A NaN or infinity in a float image reaches all pixels whose block of output lines (8 at most) reads it.
         """
         array = as_array(image)
-        source = _size(array)
-        centering = self._seen(source, as_image(array)) if self.centering in CENTERINGS else self.centering
-        return self.apply(self._planned(source, centering), array, out)
+        return self.apply(self.plan(_size(array), array), array, out)
 
     def apply(self, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.

@@ -224,8 +224,7 @@ def _pyvips_version() -> str:
 
 
 def _swscale_version() -> str:
-    av = _module("av")
-    return f"PyAV {av.__version__} libswscale {'.'.join(map(str, av.library_versions['libswscale']))}"
+    return f"PyAV {_module('av').__version__}, with its own libswscale"
 
 
 def _opencv(resize: Resize, mark: str) -> Contender[Make]:
