@@ -1,5 +1,7 @@
 """Images to try things on: each kind strains something else."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -10,6 +12,11 @@ KINDS = ("noise", "smooth", "gradient", "ties", "checkerboard", "holes")
 
 def picture(kind, shape, dtype=np.uint8, seed=0):
     """Return an image of `shape`, (H, W) or (H, W, C); floats are from 0 to 1, integers use their whole range."""
+    return _drawn(kind, tuple(shape), np.dtype(dtype), seed).copy()
+
+
+@lru_cache(maxsize=64)  # drawing takes longer than most that is done with it
+def _drawn(kind, shape, dtype, seed):
     unit = np.clip(_UNITS[kind](*shape[:2], *(shape[2:] or (1,)), np.random.default_rng(seed)), 0, 1)
     if np.issubdtype(dtype, np.integer):
         unit = np.rint(unit * np.iinfo(dtype).max)

@@ -289,7 +289,6 @@ GAPS = [
 ]
 
 
-@both_ways
 @pytest.mark.parametrize("gap", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize(("src", "dst", "box"), GAPS)
 @pytest.mark.parametrize("channels", CHANNELS)
