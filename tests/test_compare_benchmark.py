@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 # Five rounds a hundredth or so apart.
 NOISE = (1.0, 1.01, 0.99, 1.02, 0.98)
@@ -136,7 +137,6 @@ def test_few_rounds_must_be_apart(compare):
     assert compare([old], [new]).returncode == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [3, 5, 7, 11])
 def test_three_of_a_thousand_rows_that_are_as_they_were_are_found(compare, rounds):
     chance = random.Random(rounds)

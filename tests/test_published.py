@@ -97,6 +97,7 @@ def test_what_is_published_here_matches_its_results():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_blocks_are_written_and_nothing_else_is(root):
     run = publish(written(root, results()), "--root", root)
     assert (run.returncode, run.stdout) == (0, ""), run.stderr
@@ -121,6 +122,7 @@ def test_blocks_are_written_and_nothing_else_is(root):
     assert (root / "README.md").read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_a_mean_tells_of_how_many_cells_it_is_if_not_of_all(root):
     figures = results()
     figures[0]["rows"].pop()
@@ -133,6 +135,7 @@ def test_a_mean_tells_of_how_many_cells_it_is_if_not_of_all(root):
     assert "| other | 0.50× | 0.50 to 0.50 | 3 of 4 | equal | 0.5 | shrink on load |" in lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["page", "results"])
 def test_a_figure_that_changes_is_found(root, changed):
     figures = results()
@@ -149,6 +152,7 @@ def test_a_figure_that_changes_is_found(root, changed):
     assert "files" not in run.stdout
 
 
+@pytest.mark.slow
 def test_what_a_file_does_not_have_stays_as_another_made_it(root):
     figures = results()
     publish(written(root, figures), "--root", root)
@@ -161,6 +165,7 @@ def test_what_a_file_does_not_have_stays_as_another_made_it(root):
     assert publish("--check", "--root", root).returncode == 0
 
 
+@pytest.mark.slow
 def test_blocks_without_results_are_problems(root):
     run = publish("--check", "--root", root)
     assert run.returncode == 1
@@ -172,6 +177,7 @@ def test_blocks_without_results_are_problems(root):
     )
 
 
+@pytest.mark.slow
 def test_an_axis_of_one_point_has_no_slope(root):
     figures = results()
     figures[2]["rows"] = [
@@ -184,6 +190,7 @@ def test_an_axis_of_one_point_has_no_slope(root):
     assert "| cores | threads | 10.0 to 10.0 % |" in (root / "README.md").read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [
