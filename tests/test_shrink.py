@@ -141,6 +141,18 @@ def test_rough_picture_is_decoded_at_full_scale(shrinks, ratio, decoded):
     np.testing.assert_allclose(default, fitted(data, spec, exact=True), rtol=0, atol=1)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (4, 9), (9, 4), (5, 5), (3, 40), (31, 16), (50, 100)])
+def test_roughness_is_the_mean_square_of_fourth_differences(size, channels):
+    image = np.random.default_rng(7).integers(0, 256, (size[1], size[0], channels), np.uint8)
+    starts = range(0, max(1, size[1] // 16) * 16, 16)
+    middle = min(2, size[1] // 2)
+    across = [np.diff(image[at + middle].astype(int), 4, axis=0) for at in starts]
+    down = [np.diff(image[at : at + 5].astype(int), 4, axis=0) for at in starts]
+    expected = sum(np.mean(np.square(found)) for found in (across, down) if np.size(found))
+    assert shrink.roughness(image) == pytest.approx(expected)
+
+
 def rough_in_few_bits():
     """A picture whose header promises less than it is: fine stripes, the same in every block."""
     return np.tile(np.uint8([[0, 0, 200, 200]]), (480, 160))[..., None].repeat(3, 2)
