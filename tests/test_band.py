@@ -22,12 +22,12 @@ def dense(banded, n_in):
     if not banded.runs:
         matrix[np.arange(banded.n_out), np.arange(banded.start, banded.stop)] = 1
     for run in banded.runs:
-        blocks, lines, window = run.weights.shape
-        for block in range(blocks):
-            at = run.out_start + block * lines
-            low = run.in_start + block * run.stride
+        groups, blocks, lines, window = run.weights.shape
+        for group, block in np.ndindex(groups, blocks):
+            at = run.out_start + (group * blocks + block) * lines
+            low = run.in_start + group * run.hop + block * run.stride
             assert 0 <= low <= low + window <= banded.stop - banded.start, "a window leaves the band"
-            matrix[at : at + lines, banded.start + low : banded.start + low + window] += run.weights[block]
+            matrix[at : at + lines, banded.start + low : banded.start + low + window] += run.weights[group, block]
     return matrix
 
 

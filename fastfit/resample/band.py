@@ -1,8 +1,9 @@
 """The weights of one axis as a banded matrix, cut into dense blocks that BLAS multiplies.
 
-Output line i is a weighted sum of neighbouring input lines. One to eight output lines together read one
-window of input lines: a small dense matrix. Where the windows of successive blocks start at equal distances,
-their product is a single batched ``np.matmul``; a `Run` is such a stretch. A few runs make up an axis.
+Output line i is a weighted sum of neighbouring input lines. One to twelve output lines together read one
+window of input lines: a small dense matrix. Where the windows of successive blocks start at equal distances, or
+those of successive groups of blocks do, their product is a single batched ``np.matmul``; a `Run` is such a stretch.
+A few runs make up an axis.
 """
 
 from collections.abc import Iterator
@@ -22,43 +23,54 @@ Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _WEIGHT_BITS = 22
 # 8-bit sums of more taps than this are float64: float32 leaves too many in doubt.
 _MOST_TAPS = 1024
-# The cost of one matrix product and of one np.matmul call, in multiply-adds per lane. From a sweep of block
-# sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are worth.
-_PRODUCT_COST, _CALL_COST = 13, 400
+# The cost of one np.matmul call, in multiply-adds per lane. From a sweep of block sizes, scales 0.3 to 18 and 64 to
+# 1024 lanes; `python -m benchmarks arrays` shows what it is worth.
+_CALL_COST = 400
 # From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed. Fewer lanes use little of a
 # cache line.
 _MOST_PRODUCTS, _LEAST_LANES = 1_000_000, 32
-# How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight: in OpenBLAS's kernels for
-# AVX-512 and, of one line a product of a matrix and a vector, for AVX2.
-_WITH_AVX512 = {2: 1.55, 4: 1.02, 5: 1.35, 6: 1.18, 7: 1.3, 8: 1.0}
-_WITHOUT = {1: 1.45, 4: 1.33, 5: 1.7, 6: 1.5, 7: 1.7, 8: 1.0}
+# How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight, and how many of these each
+# product takes besides: in OpenBLAS's kernels for AVX-512; and for AVX2, which pack their operands each time but for
+# one line, a product of a matrix and a vector.
+_WITH_AVX512 = {2: (1.55, 13), 4: (1.02, 13), 5: (1.35, 13), 6: (1.18, 13), 7: (1.3, 13), 8: (1.0, 13)}
+_WITHOUT = {1: (1.55, 2), 8: (1.0, 33), 12: (0.88, 51)}
 _CPU_AVX512_SKX = 256  # OpenCV's number of the feature, of which Python has no name
 _BLOCK_SIZES = _WITH_AVX512 if cv2.checkHardwareSupport(_CPU_AVX512_SKX) else _WITHOUT
 _SLACKS = (0, 1, 2, 3, 4, 6, 8, 12)
+# Single lines: how many may make a group. Larger blocks drift less, from one to the next, than they are wide.
+_GROUPS = range(1, 17)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """Blocks whose windows start `stride` input lines apart."""
+    """Groups of blocks: windows start `stride` input lines apart in a group, and those of groups `hop`."""
 
     out_start: int
     """First output line."""
     in_start: int
     """First input line of the first window, relative to the band's `start`."""
     stride: int
-    """Input lines from one window to the next."""
+    """Input lines from one window to the next within a group."""
+    hop: int
+    """Input lines from the first window of a group to that of the next."""
     weights: Floats
-    """``(blocks, lines, window)``."""
+    """``(groups, blocks, lines, window)``."""
+
+    @property
+    def together(self) -> int:
+        """Output lines that a group makes."""
+        return int(self.weights.shape[1] * self.weights.shape[2])
 
     @property
     def out_stop(self) -> int:
         """One more than the last output line."""
-        return self.out_start + len(self.weights) * int(self.weights.shape[1])
+        return self.out_start + len(self.weights) * self.together
 
     @property
     def in_stop(self) -> int:
         """One more than the last input line of the last window."""
-        return self.in_start + (len(self.weights) - 1) * self.stride + int(self.weights.shape[2])
+        groups, blocks, _, window = self.weights.shape
+        return self.in_start + (groups - 1) * self.hop + (blocks - 1) * self.stride + int(window)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,10 +143,9 @@ def band(n_in: int, n_out: int, low: float, high: float, resample: str, quantize
         weights += np.copysign(0.5, weights)
         weights = np.trunc(weights, out=weights)
         weights /= 1 << _WEIGHT_BITS
-    size, slack = _block_size(scale, 2 * support, n_out)
     start, stop = int(first[0]), int(last[-1])
     first -= start
-    layout = list(_layout(first.tolist(), (last - start).tolist(), size, slack, round(size * scale)))
+    layout = list(_layout(first, last - start, _cut(scale, 2 * support, n_out)))
     error = _error(weights.shape[1])
     runs = _fill(layout, first, weights.astype(dtype, copy=False))
     return Band(start, stop, n_out, runs, dtype, *_within(first, weights, stop - start), error)
@@ -156,14 +167,16 @@ def multiply(band: Band, x: Floats, y: Floats) -> None:
     """
     row, step = x.strides
     for run in band.runs:
-        blocks, lines, window = run.weights.shape
+        groups, blocks, lines, window = run.weights.shape
+        hop, stride = run.hop * row, run.stride * row
         most = max(_MOST_PRODUCTS // (lines * window), _LEAST_LANES)
         for at in range(0, x.shape[1], most):
             lanes = min(most, x.shape[1] - at)
             start = run.in_start * row + at * step
-            windows = np.ndarray((blocks, window, lanes), x.dtype, x, start, (run.stride * row, row, step))
+            windows = np.ndarray((groups, blocks, window, lanes), x.dtype, x, start, (hop, stride, row, step))
             start = run.out_start * row + at * step
-            sums = np.ndarray((blocks, lines, lanes), y.dtype, y, start, (lines * row, row, step))
+            distances = (blocks * lines * row, lines * row, row, step)
+            sums = np.ndarray((groups, blocks, lines, lanes), y.dtype, y, start, distances)
             np.matmul(run.weights, windows, out=sums)
 
 
@@ -204,71 +217,107 @@ def _drop_unused(weights: Float64, counts: npt.NDArray[np.int64]) -> None:
     weights[short] *= np.arange(most) < counts[short, None]
 
 
-def _block_size(scale: float, taps: float, n_out: int) -> tuple[int, int]:
-    """Choose how many output lines make a block, and by how many input lines its window may be off.
+class _Cut(NamedTuple):
+    """How an axis is cut into blocks, and where their windows are expected."""
 
-    Large blocks multiply zeros; small ones are many, and drift from equal distances sooner.
+    size: int
+    """Output lines that make a block."""
+    group: int
+    """Blocks that make a group."""
+    slack: int
+    """By how many input lines a window may be off."""
+    stride: int
+    hop: int
+
+    def shifts(self, blocks: int) -> npt.NDArray[np.int64]:
+        """Return how far the windows of so many blocks are from the first."""
+        group, block = np.divmod(np.arange(blocks), self.group)
+        return group * self.hop + block * self.stride
+
+
+def _cut(scale: float, taps: float, n_out: int) -> _Cut:
+    """Choose how an axis is cut.
+
+    Large blocks multiply zeros; small ones are many, and drift from equal distances sooner. Groups drift less: of
+    3 lines at a scale of 3.35, distances of 3 and, from group to group, 10 are off by 0.7 and, each time, by 0.05.
     """
 
-    def cost(size: int, slack: int) -> float:
-        drift = abs(size * scale - round(size * scale))
+    def cost(size: int, group: int, slack: int) -> float:
+        within = abs(size * scale - round(size * scale)) * (group - 1)
+        drift = abs(group * size * scale - round(group * size * scale))
+        added, product = _BLOCK_SIZES[size]
         blocks = n_out / size
-        runs = min(blocks, 1 + blocks * drift / (slack + 1))
-        added = n_out * _BLOCK_SIZES[size] * (size * scale + taps + slack)
-        return added + blocks * _PRODUCT_COST + runs * _CALL_COST
+        runs = min(blocks, 1 + blocks / group * drift / (slack + 1))
+        window = size * scale + taps + within + slack
+        return n_out * added * window + blocks * product + runs * _CALL_COST
 
-    return min(((size, slack) for size in _BLOCK_SIZES for slack in _SLACKS), key=lambda pair: cost(*pair))
+    shapes = [(size, group) for size in _BLOCK_SIZES for group in (_GROUPS if size == 1 else (1,))]
+    found = min(((*shape, slack) for shape in shapes for slack in _SLACKS), key=lambda shape: cost(*shape))
+    size, group, slack = found
+    slack += round(abs(size * scale - round(size * scale)) * (group - 1))
+    return _Cut(size, group, slack, round(size * scale), round(group * size * scale))
 
 
 class _Stretch(NamedTuple):
-    """The place of a run: its lines, blocks, first window and distance; no weights yet."""
+    """The place of a run: its lines, blocks, groups, first window and distances; no weights yet."""
 
     out_start: int
     lines: int
     blocks: int
+    groups: int
     in_start: int
     stride: int
+    hop: int
     window: int
 
 
-def _layout(first: list[int], last: list[int], size: int, slack: int, stride: int) -> Iterator[_Stretch]:
-    """Cut the lines into runs: extend each while no window grows by more than `slack` or leaves the input."""
-    n_out, n_in = len(first), last[-1]
+def _layout(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], cut: _Cut) -> Iterator[_Stretch]:
+    """Cut the lines into runs: extend each while no window grows by more than the slack or leaves the input."""
+    n_out, n_in, size, group = len(first), int(last[-1]), cut.size, cut.group
     whole = n_out - n_out % size
-    limit = max((last[at + size - 1] - first[at] for at in range(0, whole, size)), default=0) + slack
     starts, ends = first[0:whole:size], last[size - 1 : whole : size]
+    limit = int(np.max(ends - starts, initial=0)) + cut.slack
+    expected = cut.shifts(len(starts))
     block = 0
     while block < len(starts):
-        low, high, begin, shift = starts[block], ends[block], block, 0
-        for block in range(begin + 1, len(starts) + 1):
-            if block == len(starts):
-                break
-            shift += stride
-            lower, higher = starts[block] - shift, ends[block] - shift
-            lower, higher = lower if lower < low else low, higher if higher > high else high
-            if higher - lower > limit or lower < 0 or higher + shift > n_in:
-                break
-            low, high = lower, higher
-        yield _Stretch(begin * size, size, block - begin, low, stride, high - low)
+        shift = expected[: len(starts) - block]
+        low = np.minimum.accumulate(starts[block:] - shift)
+        high = np.maximum.accumulate(ends[block:] - shift)
+        bad = (high - low > limit) | (low < 0) | (high + shift > n_in)
+        bad[0] = False
+        count = int(bad.argmax()) or len(bad)
+        groups, blocks = (count // group, group) if count >= group else (1, count)
+        end = groups * blocks - 1
+        begin = int(low[end])
+        yield _Stretch(block * size, size, blocks, groups, begin, cut.stride, cut.hop, int(high[end]) - begin)
+        block += end + 1
     if whole < n_out:
-        yield _Stretch(whole, n_out - whole, 1, first[whole], stride, n_in - first[whole])
+        begin = int(first[whole])
+        yield _Stretch(whole, n_out - whole, 1, 1, begin, cut.stride, cut.hop, n_in - begin)
 
 
 def _fill(layout: list[_Stretch], first: npt.NDArray[np.int64], weights: Floats) -> tuple[Run, ...]:
     """Put the weights where the layout wants them, all runs at once."""
     facts = np.array(layout, dtype=np.int64)
-    counts = facts[:, 1] * facts[:, 2]
-    sizes = counts * facts[:, 5]
+    counts = facts[:, 1] * facts[:, 2] * facts[:, 3]
+    sizes = counts * facts[:, 7]
     ends = np.cumsum(sizes)
-    out_start, lines, _, in_start, stride, window = np.repeat(facts, counts, axis=0).T
+    out_start, lines, blocks, _, in_start, stride, hop, window = np.repeat(facts, counts, axis=0).T
     line = np.arange(len(first)) - out_start
-    places = np.repeat(ends - sizes, counts) + line * window + first - in_start - line // lines * stride
+    group, block = np.divmod(line // lines, blocks)
+    places = np.repeat(ends - sizes, counts) + line * window + first - in_start - group * hop - block * stride
     # Lines have fewer taps than the longest; their surplus zeros may reach into the next line, which is written
     # after them, and at the very end into room of their own.
     most = weights.shape[1]
     flat = np.zeros(int(ends[-1]) + most, weights.dtype)
     sliding_window_view(flat, most, writeable=True)[places] = weights
     return tuple(
-        Run(part.out_start, part.in_start, part.stride, block.reshape(part.blocks, part.lines, part.window))
+        Run(
+            part.out_start,
+            part.in_start,
+            part.stride,
+            part.hop,
+            block.reshape(part.groups, part.blocks, part.lines, part.window),
+        )
         for part, block in zip(layout, np.split(flat, ends), strict=False)
     )

@@ -24,13 +24,12 @@ class Piece(NamedTuple):
 # They keep their band alive, which the cache of bands may have let go of.
 @lru_cache(maxsize=16)
 def pieces(whole: Band, lines: int) -> tuple[Piece, ...]:
-    """Cut a band that has runs, between blocks, into pieces of at least `lines` output lines, but for the last."""
+    """Cut a band that has runs, between groups of blocks, into pieces of at least `lines` output lines, but for the last."""
     if lines >= whole.n_out:
         return (Piece(whole, slice(0, whole.n_out), slice(0, whole.stop - whole.start)),)
     cuts = [0]
     for run in whole.runs:
-        blocks, size, _ = run.weights.shape
-        for end in range(run.out_start + size, run.out_start + blocks * size + 1, size):
+        for end in range(run.out_start + run.together, run.out_stop + 1, run.together):
             if end - cuts[-1] >= lines or end == whole.n_out:
                 cuts.append(end)
     return tuple(_piece(whole, begin, end) for begin, end in pairwise(cuts))
@@ -54,8 +53,12 @@ def _piece(whole: Band, begin: int, end: int) -> Piece:
 
 
 def _part(run: Run, begin: int, end: int) -> Run:
-    """Return the blocks of a run that make the output lines from `begin` to `end`, which do not cut blocks."""
-    size = run.weights.shape[1]
-    first = max(begin - run.out_start, 0) // size
-    weights = run.weights[first : (end - run.out_start) // size]
-    return Run(run.out_start + first * size, run.in_start + first * run.stride, run.stride, weights)
+    """Return the groups of a run that make the output lines from `begin` to `end`, which do not cut groups."""
+    first = max(begin - run.out_start, 0) // run.together
+    weights = run.weights[first : (end - run.out_start) // run.together]
+    return replace(
+        run,
+        out_start=run.out_start + first * run.together,
+        in_start=run.in_start + first * run.hop,
+        weights=weights,
+    )
