@@ -2,8 +2,8 @@
 
 Output line i is a weighted sum of neighbouring input lines. One to twelve output lines together read one
 window of input lines: a small dense matrix. Where the windows of successive blocks start at equal distances, or
-those of successive groups of blocks do, their product is a single batched ``np.matmul``; a `Run` is such a stretch.
-A few runs make up an axis.
+those of successive groups of blocks do, their product is a single batched ``np.matmul``; a `Run` is such a
+stretch. A few runs make up an axis.
 """
 
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _WEIGHT_BITS = 22
 # 8-bit sums of more taps than this are float64: float32 leaves too many in doubt.
 _MOST_TAPS = 1024
-# The cost of one np.matmul call, in multiply-adds per lane. From a sweep of block sizes, scales 0.3 to 18 and 64 to
-# 1024 lanes; `python -m benchmarks arrays` shows what it is worth.
+# The cost of one np.matmul call, in multiply-adds per lane. From a sweep of block sizes, scales 0.3 to 18 and 64
+# to 1024 lanes; `python -m benchmarks arrays` shows what it is worth.
 _CALL_COST = 400
 # From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed. Fewer lanes use little of a
 # cache line.
 _MOST_PRODUCTS, _LEAST_LANES = 1_000_000, 32
-# How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight, and how many of these each
-# product takes besides: in OpenBLAS's kernels for AVX-512; and for AVX2, which pack their operands each time but for
-# one line, a product of a matrix and a vector.
+# How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight, and how many of these
+# each product takes besides: in OpenBLAS's kernels for AVX-512; and for AVX2, which pack their operands each time
+# but for one line, a product of a matrix and a vector.
 _WITH_AVX512 = {2: (1.55, 13), 4: (1.02, 13), 5: (1.35, 13), 6: (1.18, 13), 7: (1.3, 13), 8: (1.0, 13)}
 _WITHOUT = {1: (1.55, 2), 8: (1.0, 33), 12: (0.88, 51)}
 _CPU_AVX512_SKX = 256  # OpenCV's number of the feature, of which Python has no name
@@ -70,7 +70,7 @@ class Run:
     def in_stop(self) -> int:
         """One more than the last input line of the last window."""
         groups, blocks, _, window = self.weights.shape
-        return self.in_start + (groups - 1) * self.hop + (blocks - 1) * self.stride + int(window)
+        return int(self.in_start + (groups - 1) * self.hop + (blocks - 1) * self.stride + window)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,7 +232,8 @@ class _Cut(NamedTuple):
     def shifts(self, blocks: int) -> npt.NDArray[np.int64]:
         """Return how far the windows of so many blocks are from the first."""
         group, block = np.divmod(np.arange(blocks), self.group)
-        return group * self.hop + block * self.stride
+        shifts: npt.NDArray[np.int64] = group * self.hop + block * self.stride
+        return shifts
 
 
 def _cut(scale: float, taps: float, n_out: int) -> _Cut:
