@@ -46,7 +46,7 @@ def test_a_band_is_the_reference_matrix(processor, data, n_in, n_out, resample, 
     low, high = data.draw(extents(n_in))
     module = importlib.import_module("fastfit.resample.band")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_BLOCK_SIZES", getattr(module, processor))
+        patch.setattr(module, "_COSTS", getattr(module, processor))
         banded = band.__wrapped__(n_in, n_out, low, high, resample, quantized)
     expected = reference.weights(n_in, n_out, low, high, resample)
     # One unit of 22 bits: a double that errs in its last bit may round to another integer.

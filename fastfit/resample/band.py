@@ -23,19 +23,29 @@ Floats: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _WEIGHT_BITS = 22
 # 8-bit sums of more taps than this are float64: float32 leaves too many in doubt.
 _MOST_TAPS = 1024
-# The cost of one np.matmul call, in multiply-adds per lane. From a sweep of block sizes, scales 0.3 to 18 and 64
-# to 1024 lanes; `python -m benchmarks arrays` shows what it is worth.
-_CALL_COST = 400
 # From this many on, OpenBLAS packs matrices first: with AVX-512, at half the speed. Fewer lanes use little of a
 # cache line.
 _MOST_PRODUCTS, _LEAST_LANES = 1_000_000, 32
-# How long a multiply-add takes in blocks of so many lines, as shares of blocks of eight, and how many of these
-# each product takes besides: in OpenBLAS's kernels for AVX-512; and for AVX2, which pack their operands each time
-# but for one line, a product of a matrix and a vector.
-_WITH_AVX512 = {2: (1.55, 13), 4: (1.02, 13), 5: (1.35, 13), 6: (1.18, 13), 7: (1.3, 13), 8: (1.0, 13)}
-_WITHOUT = {1: (1.55, 2), 8: (1.0, 33), 12: (0.88, 51)}
+
+
+class _Costs(NamedTuple):
+    """What takes how long, per lane, as shares of a multiply-add in blocks of eight lines."""
+
+    call: float
+    """One np.matmul."""
+    blocks: dict[int, tuple[float, float]]
+    """Of each number of lines that a block may have: a multiply-add, and one matrix product besides."""
+
+
+# From sweeps of block sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are
+# worth. OpenBLAS's kernels for AVX2 pack their operands each time, but for a block of one line: that is a product of
+# a matrix and a vector.
+_WITH_AVX512 = _Costs(
+    400, {2: (1.55, 13), 4: (1.02, 13), 5: (1.35, 13), 6: (1.18, 13), 7: (1.3, 13), 8: (1.0, 13)}
+)
+_WITHOUT = _Costs(200, {1: (1.55, 2), 8: (1.0, 33), 12: (0.88, 51)})
 _CPU_AVX512_SKX = 256  # OpenCV's number of the feature, of which Python has no name
-_BLOCK_SIZES = _WITH_AVX512 if cv2.checkHardwareSupport(_CPU_AVX512_SKX) else _WITHOUT
+_COSTS = _WITH_AVX512 if cv2.checkHardwareSupport(_CPU_AVX512_SKX) else _WITHOUT
 _SLACKS = (0, 1, 2, 3, 4, 6, 8, 12)
 # Single lines: how many may make a group. Larger blocks drift less, from one to the next, than they are wide.
 _GROUPS = range(1, 17)
@@ -246,13 +256,13 @@ def _cut(scale: float, taps: float, n_out: int) -> _Cut:
     def cost(size: int, group: int, slack: int) -> float:
         within = abs(size * scale - round(size * scale)) * (group - 1)
         drift = abs(group * size * scale - round(group * size * scale))
-        added, product = _BLOCK_SIZES[size]
+        added, product = _COSTS.blocks[size]
         blocks = n_out / size
         runs = min(blocks, 1 + blocks / group * drift / (slack + 1))
         window = size * scale + taps + within + slack
-        return n_out * added * window + blocks * product + runs * _CALL_COST
+        return n_out * added * window + blocks * product + runs * _COSTS.call
 
-    shapes = [(size, group) for size in _BLOCK_SIZES for group in (_GROUPS if size == 1 else (1,))]
+    shapes = [(size, group) for size in _COSTS.blocks for group in (_GROUPS if size == 1 else (1,))]
     found = min(((*shape, slack) for shape in shapes for slack in _SLACKS), key=lambda shape: cost(*shape))
     size, group, slack = found
     slack += round(abs(size * scale - round(size * scale)) * (group - 1))
