@@ -37,9 +37,9 @@ class _Costs(NamedTuple):
     """Of each number of lines that a block may have: a multiply-add, and one matrix product besides."""
 
 
-# From sweeps of block sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they are
-# worth. OpenBLAS's kernels for AVX2 pack their operands each time, but for a block of one line: that is a product of
-# a matrix and a vector.
+# From sweeps of block sizes, scales 0.3 to 18 and 64 to 1024 lanes; `python -m benchmarks arrays` shows what they
+# are worth. OpenBLAS's kernels for AVX2 pack their operands each time, but for a block of one line: that is a
+# product of a matrix and a vector.
 _WITH_AVX512 = _Costs(
     400, {2: (1.55, 13), 4: (1.02, 13), 5: (1.35, 13), 6: (1.18, 13), 7: (1.3, 13), 8: (1.0, 13)}
 )
