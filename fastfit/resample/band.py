@@ -6,6 +6,7 @@ those of successive groups of blocks do, their product is a single batched ``np.
 stretch. A few runs make up an axis.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -253,19 +254,21 @@ def _cut(scale: float, taps: float, n_out: int) -> _Cut:
     3 lines at a scale of 3.35, distances of 3 and, from group to group, 10 are off by 0.7 and, each time, by 0.05.
     """
 
+    def within(size: int, group: int) -> float:
+        return abs(size * scale - round(size * scale)) * (group - 1)
+
     def cost(size: int, group: int, slack: int) -> float:
-        within = abs(size * scale - round(size * scale)) * (group - 1)
         drift = abs(group * size * scale - round(group * size * scale))
         added, product = _COSTS.blocks[size]
         blocks = n_out / size
         runs = min(blocks, 1 + blocks / group * drift / (slack + 1))
-        window = size * scale + taps + within + slack
+        window = size * scale + taps + within(size, group) + slack
         return n_out * added * window + blocks * product + runs * _COSTS.call
 
     shapes = [(size, group) for size in _COSTS.blocks for group in (_GROUPS if size == 1 else (1,))]
     found = min(((*shape, slack) for shape in shapes for slack in _SLACKS), key=lambda shape: cost(*shape))
     size, group, slack = found
-    slack += round(abs(size * scale - round(size * scale)) * (group - 1))
+    slack += math.ceil(within(size, group) - 1e-9)
     return _Cut(size, group, slack, round(size * scale), round(group * size * scale))
 
 
@@ -283,28 +286,47 @@ class _Stretch(NamedTuple):
 
 
 def _layout(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], cut: _Cut) -> Iterator[_Stretch]:
-    """Cut the lines into runs: extend each while no window grows by more than the slack or leaves the input."""
+    """Cut the lines into runs: extend each while no window grows by more than the slack or leaves the input.
+
+    A run ends with a whole group, and the next begins with what is left of the last.
+    """
     n_out, n_in, size, group = len(first), int(last[-1]), cut.size, cut.group
     whole = n_out - n_out % size
     starts, ends = first[0:whole:size], last[size - 1 : whole : size]
     limit = int(np.max(ends - starts, initial=0)) + cut.slack
-    expected = cut.shifts(len(starts))
-    block = 0
-    while block < len(starts):
-        shift = expected[: len(starts) - block]
-        low = np.minimum.accumulate(starts[block:] - shift)
-        high = np.maximum.accumulate(ends[block:] - shift)
-        bad = (high - low > limit) | (low < 0) | (high + shift > n_in)
-        bad[0] = False
-        count = int(bad.argmax()) or len(bad)
+    shifts = cut.shifts(len(starts))
+    at = 0
+    while at < len(starts):
+        count, low, high = _alike(starts[at:], ends[at:], shifts, limit, n_in)
         groups, blocks = (count // group, group) if count >= group else (1, count)
         end = groups * blocks - 1
         begin = int(low[end])
-        yield _Stretch(block * size, size, blocks, groups, begin, cut.stride, cut.hop, int(high[end]) - begin)
-        block += end + 1
+        yield _Stretch(at * size, size, blocks, groups, begin, cut.stride, cut.hop, int(high[end]) - begin)
+        at += end + 1
     if whole < n_out:
         begin = int(first[whole])
         yield _Stretch(whole, n_out - whole, 1, 1, begin, cut.stride, cut.hop, n_in - begin)
+
+
+_Lines: TypeAlias = npt.NDArray[np.int64]
+
+
+def _alike(starts: _Lines, ends: _Lines, shifts: _Lines, limit: int, n_in: int) -> tuple[int, _Lines, _Lines]:
+    """Count the first blocks that one run can have, and tell for each how far windows up to there must reach.
+
+    Runs are short or long: look at 64 blocks, and at four times as many while all are alike.
+    """
+    looked = 64
+    while True:
+        shift = shifts[: min(looked, len(starts))]
+        low = np.minimum.accumulate(starts[: len(shift)] - shift)
+        high = np.maximum.accumulate(ends[: len(shift)] - shift)
+        unlike = (high - low > limit) | (low < 0) | (high + shift > n_in)
+        unlike[0] = False
+        count = int(unlike.argmax())
+        if count or len(shift) == len(starts):
+            return count or len(shift), low, high
+        looked *= 4
 
 
 def _fill(layout: list[_Stretch], first: npt.NDArray[np.int64], weights: Floats) -> tuple[Run, ...]:
@@ -328,7 +350,7 @@ def _fill(layout: list[_Stretch], first: npt.NDArray[np.int64], weights: Floats)
             part.in_start,
             part.stride,
             part.hop,
-            block.reshape(part.groups, part.blocks, part.lines, part.window),
+            own.reshape(part.groups, part.blocks, part.lines, part.window),
         )
-        for part, block in zip(layout, np.split(flat, ends), strict=False)
+        for part, own in zip(layout, np.split(flat, ends), strict=False)
     )

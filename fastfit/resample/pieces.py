@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 # They keep their band alive, which the cache of bands may have let go of.
 @lru_cache(maxsize=16)
 def pieces(whole: Band, lines: int) -> tuple[Piece, ...]:
-    """Cut a band that has runs, between groups of blocks, into pieces of `lines` lines or more."""
+    """Cut a band that has runs, between groups of blocks, into pieces of `lines` or more, but for the last."""
     if lines >= whole.n_out:
         return (Piece(whole, slice(0, whole.n_out), slice(0, whole.stop - whole.start)),)
     cuts = [0]
