@@ -339,7 +339,7 @@ class Fit:
 
         Notes
         -----
-        A NaN or infinity in a float image reaches all pixels whose block of output lines (8 at most) reads it.
+        A NaN or infinity in a float image reaches all pixels whose block of output lines (12 at most) reads it.
         """
         array = as_array(image)
         return self.apply(self.plan(_size(array), array), array, out)
