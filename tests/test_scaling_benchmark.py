@@ -33,6 +33,8 @@ def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     (folder / "a.jpg").write_bytes(saved(scene(1600, 1200), "jpeg", quality=95))
     (folder / "b.png").write_bytes(saved(scene(203, 157), "png"))
+    # Which others make RGB.
+    (folder / "grey.jpg").write_bytes(saved(scene(320, 240, 1), "jpeg", quality=95))
     return folder
 
 

@@ -9,9 +9,11 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 import fastfit
+from benchmarks.correctness import compared
+from benchmarks.results import Correctness
 from fastfit.types import Image, Size
 
-__all__ = ["Faults", "by_number", "check", "glances"]
+__all__ = ["Faults", "all_compared", "check", "glances"]
 
 _SMALL, _ENOUGH = Size(32, 18), 512
 """What small pictures are made to, and of: JPEGs are decoded no smaller."""
@@ -62,7 +64,7 @@ def check(out: Path, links: Sequence[Path], size: Size, expected: Mapping[Path, 
     expected : mapping
         What they show; see `glances`. Nothing is looked at of photographs that are not in it.
     """
-    outputs = by_number(out)
+    outputs = _by_number(out)
     pairs = [(outputs[_number(link)], link.resolve()) for link in links if _number(link) in outputs]
     right = [(output, photo) for output, photo in pairs if _is_jpeg(output, size)]
     looked = [(output, expected[photo]) for output, photo in right if photo in expected]
@@ -70,7 +72,26 @@ def check(out: Path, links: Sequence[Path], size: Size, expected: Mapping[Path, 
     return Faults(missing=len(links) - len(pairs), odd=len(pairs) - len(right), unlike=unlike)
 
 
-def by_number(out: Path) -> dict[str, Path]:
+def all_compared(out: Path, expected: Path) -> list[Correctness]:
+    """Compare each output with another contender's of the same photograph, where there are both, as pictures."""
+    theirs = _by_number(expected) if expected.exists() else {}
+    own = _by_number(out)
+    return [
+        compared(_pixels(theirs[number]), _pixels(own[number])) for number in sorted(own.keys() & theirs.keys())
+    ]
+
+
+def _pixels(file: Path) -> Image:
+    """Return what a file shows, or nothing if it shows nothing."""
+    try:
+        with Pillow.open(file) as opened:
+            pixels: Image = np.asarray(opened.convert("RGB"))
+    except OSError:
+        pixels = np.zeros((0, 0, 3), np.uint8)
+    return pixels
+
+
+def _by_number(out: Path) -> dict[str, Path]:
     """Return the outputs in a folder, each by the number that its name begins with."""
     return {_number(path): path for path in out.iterdir()}
 

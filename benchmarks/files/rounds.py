@@ -7,17 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image as Pillow
-
-from benchmarks.correctness import compared
 from benchmarks.files.contenders import REFERENCE, Job, Program
-from benchmarks.files.outputs import Faults, by_number, check, glances
+from benchmarks.files.outputs import Faults, all_compared, check, glances
 from benchmarks.files.runs import Runs
 from benchmarks.links import link_photographs
 from benchmarks.process_tree import Sample, peak
 from benchmarks.processes import Usage, adopt_orphans, finish, reap_orphans
-from benchmarks.results import Correctness
 from benchmarks.threads import on_cores
 from fastfit.types import Image, Size
 
@@ -65,7 +60,7 @@ def in_turn(
         if name == REFERENCE:
             found.out.rename(folder / "expected")
             found = found._replace(out=folder / "expected")
-        runs[name].compared = _compared(found.out, folder / "expected")
+        runs[name].compared = all_compared(found.out, folder / "expected")
     for number in range(rounds):
         for name in [name for name in contenders if not runs[name].wrong]:
             found = _Run.of(contenders[name], folder, links, size, jobs)
@@ -101,25 +96,6 @@ class _Run(NamedTuple):
             said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
             print(*(f"  {line}" for line in said[-3:]), sep="\n", file=sys.stderr)
         return faults
-
-
-def _compared(out: Path, expected: Path) -> list[Correctness]:
-    """Compare each output with the reference's of the same photograph, where there are both, as pictures."""
-    theirs = by_number(expected) if expected.exists() else {}
-    own = by_number(out)
-    return [
-        compared(_pixels(theirs[number]), _pixels(own[number])) for number in sorted(own.keys() & theirs.keys())
-    ]
-
-
-def _pixels(file: Path) -> Image:
-    """Return what a file shows, or nothing if it shows nothing."""
-    try:
-        with Pillow.open(file) as opened:
-            pixels: Image = np.asarray(opened.convert("RGB"))
-    except OSError:
-        pixels = np.zeros((0, 0, 3), np.uint8)
-    return pixels
 
 
 def _peak(contender: Program, folder: Path, links: Sequence[Path], size: Size, jobs: int) -> Sample | None:

@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 import fastfit
-from benchmarks.correctness import compared, worst
+from benchmarks.correctness import worst
 from benchmarks.files.contenders import Job, contenders
+from benchmarks.files.outputs import all_compared
 from benchmarks.links import link_photographs
 from benchmarks.processes import finish
 from benchmarks.results import Correctness
@@ -111,13 +112,8 @@ def _seconds(name: str, source: Path, out: Path, jobs: int) -> float:
 
 def _worst(out: Path, expected: Path) -> Correctness:
     """Compare each picture with Pillow's."""
-    return worst([compared(_decoded(path), _decoded(out / path.name)) for path in expected.iterdir()])
-
-
-def _decoded(file: Path) -> np.ndarray[Any, Any]:
-    if not file.exists():
-        return np.empty((0, 0, 3), np.uint8)
-    return fastfit.decode(file.read_bytes())[0]
+    found = all_compared(out, expected)
+    return worst(found) if len(found) == len(list(expected.iterdir())) else Correctness(exact_size=False)
 
 
 class _Floor:
