@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -87,35 +88,34 @@ _UNDATED = {"Date": None, "Creator": None}
 
 
 def _bars(result: Result) -> "Figure":
+    """Draw the mean of each contender as a bar from the reference's 1: twice and half as fast are as long."""
     from matplotlib.figure import Figure
 
     means = sorted(result.means(), key=lambda mean: mean.speed)
-    figure = Figure(figsize=(9, 1.2 + 0.44 * len(means)), layout="constrained")
+    figure = Figure(figsize=(11, 1.4 + 0.5 * len(means)), layout="constrained")
     axes = figure.add_subplot()
     marks = {row.contender: ", ".join(row.marks) for row in result.rows}
     for y, mean in enumerate(means):
         ours = mean.contender.startswith("fastfit")
-        axes.barh(y, mean.speed, 0.62, color=_OURS if ours else _PLAIN)
+        axes.barh(y, mean.speed - 1, 0.62, left=1, color=_OURS if ours else _PLAIN)
         if mean.contender != result.reference:
             axes.plot([mean.least, mean.greatest], [y, y], "|-", color=_TEXT, linewidth=1, markersize=7)
-        _beside(axes, y, f"{mean.speed:.2f}×", f"{mean.least:.2f} to {mean.greatest:.2f}", bold=ours)
+        text = f"{mean.speed:.2f}× ({mean.least:.2f} to {mean.greatest:.2f})"
+        place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(1.02, y, text, color=_TEXT, weight="bold" if ours else "normal", **place)
     axes.axvline(1, color=_TEXT, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.set_yticks(range(len(means)), [_named(mean.contender, marks) for mean in means], color=_TEXT)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1.03 * max(mean.greatest for mean in means))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlim(0.8 * min(mean.least for mean in means), 1.2 * max(mean.greatest for mean in means))
     axes.set_xlabel(f"times as fast as {result.reference}: mean, least and greatest of the cases")
-    axes.set_title(result.title, loc="left", fontsize=12, color=_TEXT)
+    figure.suptitle(result.title, x=0.01, ha="left", fontsize=12, color=_TEXT)
     return figure
 
 
-def _beside(axes: "Axes", y: float, figure: str, spread: str, *, bold: bool) -> None:
-    place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    axes.text(1.02, y, figure, color=_TEXT, weight="bold" if bold else "normal", **place)
-    axes.text(1.13, y, spread, color=_FAINT, fontsize=9.5, **place)
-
-
 def _named(contender: str, marks: Mapping[str, str]) -> str:
-    return f"{contender} ({marks[contender]})" if marks.get(contender) else contender
+    return textwrap.fill(f"{contender} ({marks[contender]})", 36) if marks.get(contender) else contender
 
 
 def _lines(result: Result) -> "Figure":

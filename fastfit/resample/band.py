@@ -217,7 +217,7 @@ def _many_halves(centers: Float64, scale: float, span: float, halves: str) -> bo
     if halves == "at few phases":
         return few_phases
     symmetric = np.abs(2 * centers - np.rint(2 * centers)) < 1e-4
-    return scale < 2 and (float(symmetric.mean()) > 1 / 20 or (few_phases and span < 5))
+    return (scale < 2 and float(symmetric.mean()) > 1 / 20) or (few_phases and span < 5)
 
 
 def _drop_unused(weights: Float64, counts: npt.NDArray[np.int64]) -> None:
