@@ -92,7 +92,7 @@ def test_quantized_weights_are_integers_of_22_bits(resample, n_in, n_out):
 
 @processors
 @pytest.mark.parametrize("resample", ["lanczos", "bicubic", "hamming", "bilinear"])
-@pytest.mark.parametrize(("n_in", "n_out"), [(375, 1024), (500, 333), (1000, 97), (12000, 73), (1024, 2)])
+@pytest.mark.parametrize(("n_in", "n_out"), [(375, 1024), (500, 333), (1000, 97), (3000, 19), (1024, 2)])
 def test_float32_sums_are_off_by_less_than_the_band_says(processor, resample, n_in, n_out):
     banded = band_for(processor, n_in, n_out, 0.0, float(n_in), resample, True)
     single = replace(
