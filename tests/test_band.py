@@ -1,3 +1,4 @@
+import statistics
 import time
 from dataclasses import replace
 
@@ -90,7 +91,9 @@ def test_quantized_weights_are_integers_of_22_bits(resample, n_in, n_out):
 
 @processors
 @pytest.mark.parametrize("resample", ["lanczos", "bicubic", "hamming", "bilinear"])
-@pytest.mark.parametrize(("n_in", "n_out"), [(375, 1024), (500, 333), (1000, 97), (3000, 19), (1024, 2)])
+@pytest.mark.parametrize(
+    ("n_in", "n_out"), [(375, 1024), (500, 333), (1000, 97), (3000, 19), (12000, 73), (1024, 2)]
+)
 def test_float32_sums_are_off_by_less_than_the_band_says(processor, resample, n_in, n_out):
     banded = band_for(processor, n_in, n_out, 0.0, float(n_in), resample, True)
     single = replace(
@@ -124,4 +127,17 @@ def test_weights_for_a_new_size_take_under_a_millisecond(processor, resample):
         band_for(processor, 4032, 1280, 0.0, 4032.0, resample, True)
         taken.append(time.perf_counter() - start)
     # The promise is 1 ms; 3 are for machines that are slow or busy.
-    assert min(taken) < 3e-3
+    assert statistics.median(taken) < 3e-3
+
+
+def test_few_weights_that_often_meet_halves_are_float64_at_once():
+    # Summed in float32 first, hamming at half the size was at less than half of Pillow's speed.
+    assert band(1024, 512, 0.0, 1024.0, "hamming", True).dtype == np.float64
+    assert band(1024, 512, 0.0, 1024.0, "lanczos", True).dtype == np.float32
+
+
+@pytest.mark.parametrize(("n_in", "n_out", "most"), [(1902, 1281, 40), (153, 313, 12), (30_000, 65_536, 2000)])
+def test_an_axis_has_few_runs(n_in, n_out, most):
+    # Groups without room for half a line made 86, 22 and 2771 of them.
+    resample = "bilinear" if n_in == 30_000 else "lanczos"
+    assert len(band_for("_WITHOUT", n_in, n_out, 0.0, float(n_in), resample, True).runs) <= most

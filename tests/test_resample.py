@@ -290,10 +290,10 @@ GAPS = [
 
 
 @both_ways
-@pytest.mark.parametrize("gap", [1.0, 3.0])
+@pytest.mark.parametrize("gap", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize(("src", "dst", "box"), GAPS)
 @pytest.mark.parametrize("channels", CHANNELS)
-@pytest.mark.parametrize("resample", ["lanczos", "box"])
+@pytest.mark.parametrize("resample", ["lanczos", "bilinear", "box"])
 def test_reducing_gap_is_pillows(resample, channels, src, dst, box, gap):
     pairs = []
     for kind in ("noise", "smooth", "holes"):
