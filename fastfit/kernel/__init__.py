@@ -1,0 +1,1 @@
+"""The compiled kernel: its C sources, and how it is loaded."""

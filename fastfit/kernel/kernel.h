@@ -1,0 +1,99 @@
+/* What the files of the kernel share: the job that Python describes, the weights of an axis, the levels. */
+#ifndef FASTFIT_KERNEL_H
+#define FASTFIT_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+enum { WEIGHT_BITS = 22 }; /* of Pillow's integer weights */
+enum { ROWS = 16 };        /* the most rows that a pass across works on at once */
+enum { PADDING = 32 };     /* bytes behind a row that a pass across may write over */
+
+enum dtype { UINT8, UINT16, FLOAT32, FLOAT16 };
+
+/* How an axis is resampled. The arrays follow in the same block of memory: first, count, weights. */
+typedef struct {
+    int32_t lines;   /* of the result */
+    int32_t taps;    /* room for so many weights a line: doubles, or pairs of integers */
+    int32_t start;   /* input lines from here ... */
+    int32_t stop;    /* ... to here are read */
+    int32_t aligned; /* whether all pairs begin at even input lines */
+    int32_t span;    /* the most input lines that a line reads, a pair's empty half included */
+} axis;
+
+/* A pair of integer weights of 22 bits: w = high * 65536 + low, both halves signed; the first tap's in the lower
+   16 bits. */
+typedef struct {
+    int32_t low, high;
+} pair;
+
+static inline const int32_t *axis_first(const axis *a) { return (const int32_t *)(a + 1); }
+static inline const int32_t *axis_count(const axis *a) { return axis_first(a) + a->lines; }
+static inline const void *axis_weights(const axis *a) { return axis_count(a) + a->lines; }
+static inline const pair *axis_pairs(const axis *a, int line) {
+    return (const pair *)axis_weights(a) + (int64_t)line * a->taps;
+}
+static inline const double *axis_doubles(const axis *a, int line) {
+    return (const double *)axis_weights(a) + (int64_t)line * a->taps;
+}
+static inline int pair_weight(pair p, int which) {
+    return (int32_t)((uint32_t)p.high >> 16 * which << 16) + (int16_t)((uint32_t)p.low >> 16 * which);
+}
+
+/* One image to fit. All strides are in bytes and of any sign. */
+typedef struct {
+    const uint8_t *src; /* the first sample of the source */
+    int64_t src_row, src_pixel;
+    uint8_t *out; /* the first sample of the result */
+    int64_t out_row, out_pixel, out_channel;
+    const axis *across, *down; /* NULL: the source's columns from left, or rows from top, as they are */
+    const void *table;         /* 8 bits: what each level becomes, 256 for each channel; NULL: itself */
+    const float *affine;       /* others: scale, means, divisors; NULL: nothing */
+    int32_t left, top, width, height;
+    int32_t src_width;
+    int32_t channels; /* of a pixel of src_pixel bytes the first so many */
+    int32_t dtype, out_dtype;
+    int32_t height_first;
+    int32_t premultiply, unpremultiply; /* by the last channel, on the way in and out; of 8 bits only */
+} job;
+
+/* Rows that a pass across reads: pixels from 0 to `width`, `pixel` bytes apart, of each the first `channels` samples. */
+typedef struct {
+    const uint8_t *rows[ROWS];
+    int32_t count, width, channels;
+    int64_t pixel;
+} strip;
+
+/* A pass across makes pixels [from, to) of the result, packed, of each row; it may write PADDING bytes behind them.
+   A pass down makes one row of `n` samples; `rows` are those that its line reads, of an even number for pairs.
+   `chunk` is working memory of `chunk_bytes`. */
+typedef void across_pass(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk);
+typedef void down_pass(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk);
+
+typedef struct {
+    across_pass *across[3]; /* by the dtype of their input */
+    down_pass *down[3];
+} level;
+
+extern const level portable_level;
+const level *level_at(int number);
+
+across_pass avx2_across_8, avx2_across_16, avx2_across_float;
+down_pass avx2_down_8, avx2_down_16, avx2_down_float;
+
+/* Passes across work on chunks of input lines, which stay in the first-level cache if groups of four lines of the result
+   read so few; if they read more than the most, the portable level does it. */
+enum { LEAST_CHUNKED = 512, MOST_CHUNKED = 8192, CHUNK_LINE_BYTES = 128 };
+int64_t chunk_bytes(const axis *a);
+int chunk_lines(const axis *a);
+
+void premultiply_row(const uint8_t *row, int64_t pixels, int channels, uint8_t *dst);
+void finish_row(const job *j, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y);
+
+#endif

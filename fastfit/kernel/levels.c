@@ -1,0 +1,54 @@
+/* Which level this processor has, and what was compiled. Baseline code: it runs anywhere. */
+#include "kernel.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+static void cpuid(uint32_t leaf, uint32_t *eax, uint32_t *ebx, uint32_t *ecx) {
+    uint32_t edx;
+    __asm__ volatile("cpuid" : "=a"(*eax), "=b"(*ebx), "=c"(*ecx), "=d"(edx) : "a"(leaf), "c"(0));
+}
+
+/* The processor must have AVX2, and the system must save its registers. */
+static int has_avx2(void) {
+    uint32_t most, eax, ebx, ecx, saved, high;
+    cpuid(0, &most, &ebx, &ecx);
+    if (most < 7) return 0;
+    cpuid(1, &eax, &ebx, &ecx);
+    if (!(ecx & 1u << 27) || !(ecx & 1u << 28)) return 0; /* OSXSAVE, AVX */
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+    if ((saved & 6) != 6) return 0;
+    cpuid(7, &eax, &ebx, &ecx);
+    return ebx >> 5 & 1;
+}
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+static const level avx2_level = {
+    {avx2_across_8, avx2_across_16, avx2_across_float}, {avx2_down_8, avx2_down_16, avx2_down_float}
+};
+#endif
+
+/* Return a level that this processor has. */
+const level *level_at(int number) {
+#if defined(__x86_64__) || defined(_M_X64)
+    if (number == 1) return &avx2_level;
+#endif
+    (void)number;
+    return &portable_level;
+}
+
+/* Return which levels run here, bit by bit: 1 portable, 2 AVX2. */
+EXPORT int fastfit_levels(void) {
+#if defined(__x86_64__) || defined(_M_X64)
+    return 1 | has_avx2() << 1;
+#else
+    return 1;
+#endif
+}
+
+EXPORT const char *fastfit_source(void) { return FASTFIT_SOURCE; }
+
+#if defined(__clang__)
+EXPORT const char *fastfit_compiler(void) { return __VERSION__; }
+#else
+EXPORT const char *fastfit_compiler(void) { return "GCC " __VERSION__; }
+#endif

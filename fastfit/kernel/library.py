@@ -1,0 +1,96 @@
+"""The compiled kernel as a library: loads it, and says what it is. Needs no NumPy."""
+
+import ctypes
+import os
+from functools import cache
+
+from fastfit.errors import OptionError, describe
+from fastfit.kernel.sources import LIBRARY, digest
+
+__all__ = ["ENVIRONMENT", "LEVELS", "NUMPY", "Library", "about", "chosen", "wanted"]
+
+LEVELS = ("portable", "avx2")
+"""What the kernel is compiled for, each faster than those before it; the C code counts them in this order."""
+NUMPY = "numpy"
+"""The level that needs no compiled kernel."""
+ENVIRONMENT = "FASTFIT_KERNEL"
+"""The environment variable that chooses a level."""
+
+
+class Library:
+    """The loaded library, with the types of its functions.
+
+    Raises
+    ------
+    ImportError
+        It is not there, cannot be loaded, or was compiled from other sources than those beside it.
+    """
+
+    def __init__(self) -> None:
+        if not LIBRARY.exists():
+            raise ImportError("fastfit has no compiled kernel, and fits with NumPy, many times slower")
+        try:
+            library = ctypes.CDLL(os.fspath(LIBRARY))
+        except OSError as error:
+            raise ImportError(f"fastfit's compiled kernel cannot be loaded ({error})") from error
+        integer, real, pointer, jobs = ctypes.c_int, ctypes.c_double, ctypes.c_void_p, ctypes.c_char_p
+        wide = ctypes.c_int64
+        for name, result, arguments in (
+            ("source", ctypes.c_char_p, []),
+            ("compiler", ctypes.c_char_p, []),
+            ("levels", integer, []),
+            ("axis", wide, [*[integer] * 4, real, real, integer, integer, pointer]),
+            ("work", wide, [jobs, integer]),
+            ("fit", None, [jobs, integer, integer, pointer]),
+            ("reduce", None, [pointer, wide, *[integer] * 7, pointer, pointer]),
+        ):
+            function = getattr(library, f"fastfit_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+        self.digest: str = library.fastfit_source().decode()
+        self.made_by: str = library.fastfit_compiler().decode()
+        if self.digest != digest():
+            raise ImportError(
+                "fastfit's compiled kernel is not that of its sources; rebuild it: pip install -e . in a checkout, "
+                "pip install --force-reinstall fastfit elsewhere"
+            )
+        bits = library.fastfit_levels()
+        self.runs = [name for bit, name in enumerate(LEVELS) if bits >> bit & 1]
+        """The levels that this processor has."""
+
+
+@cache
+def chosen() -> tuple[Library | None, str]:
+    """Return the library and the level that fits run at: by `ENVIRONMENT`, or the fastest there is.
+
+    Returns
+    -------
+    library : Library or None
+        None at the level `NUMPY`.
+    level : str
+
+    Raises
+    ------
+    OptionError
+        `ENVIRONMENT` names a level that does not exist, or that this processor or installation lacks.
+    ImportError
+        The library is there and is not to be used: it cannot be loaded, or has other sources.
+    """
+    asked = wanted()
+    if asked == NUMPY or (not asked and not LIBRARY.exists()):
+        return None, NUMPY
+    library = Library()
+    if asked and asked not in library.runs:
+        raise OptionError(ENVIRONMENT, f"one of {', '.join((NUMPY, *library.runs))} on this machine", describe(asked))
+    return library, asked or library.runs[-1]
+
+
+def wanted() -> str:
+    """Return the level that the environment asks for, or nothing."""
+    return os.environ.get(ENVIRONMENT, "")
+
+
+def about() -> str:
+    """Return in one line which level runs, by which compiler it was made, and of which sources."""
+    library, level = chosen()
+    return level if library is None else f"{level}, {library.made_by}, sources {library.digest}"

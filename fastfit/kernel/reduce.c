@@ -1,0 +1,76 @@
+/* Averages of whole blocks, rounded as Pillow's Image.reduce rounds them; wider samples are summed exactly. */
+#include "kernel.h"
+
+/* Divide sums of 8 bits as Pillow does, by a reciprocal of 24 bits; of larger blocks it has none. */
+static uint8_t average_8(uint64_t sum, uint64_t count) {
+    if (count >= 1u << 24) return (uint8_t)((sum + count / 2) / count);
+    uint32_t reciprocal = (uint32_t)(4294967296.0f / (float)(count << 8));
+    return (uint8_t)(((uint32_t)(sum + count / 2) * reciprocal) >> 24);
+}
+
+static void add_8(const uint8_t *row, int64_t n, uint32_t *sums) {
+    for (int64_t i = 0; i < n; i++) sums[i] += row[i];
+}
+
+static void reduce_8(
+    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, int premultiply, uint8_t *out,
+    uint32_t *sums
+) {
+    int64_t n = (int64_t)width * channels;
+    uint8_t *tint = (uint8_t *)(sums + n);
+    for (int64_t i = 0; i < n; i++) sums[i] = 0;
+    for (int y = 0; y < rows; y++) {
+        const uint8_t *row = src + y * src_row;
+        if (premultiply) premultiply_row(row, width, channels, tint);
+        add_8(premultiply ? tint : row, n, sums);
+    }
+    for (int x = 0; x < width; x += fx) {
+        int across = x + fx < width ? fx : width - x;
+        for (int c = 0; c < channels; c++) {
+            uint64_t sum = 0;
+            for (int i = 0; i < across; i++) sum += sums[(int64_t)(x + i) * channels + c];
+            *out++ = average_8(sum, (uint64_t)across * (uint64_t)rows);
+        }
+    }
+}
+
+static void reduce_wide(
+    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, int wide, uint8_t *out, double *sums
+) {
+    int64_t n = (int64_t)width * channels;
+    for (int64_t i = 0; i < n; i++) sums[i] = 0;
+    for (int y = 0; y < rows; y++) {
+        const uint8_t *row = src + y * src_row;
+        for (int64_t i = 0; i < n; i++) sums[i] += wide ? ((const float *)row)[i] : ((const uint16_t *)row)[i];
+    }
+    int64_t at = 0;
+    for (int x = 0; x < width; x += fx) {
+        int across = x + fx < width ? fx : width - x;
+        for (int c = 0; c < channels; c++, at++) {
+            double sum = 0;
+            for (int i = 0; i < across; i++) sum += sums[(int64_t)(x + i) * channels + c];
+            double mean = sum / ((double)across * rows);
+            if (wide)
+                ((float *)out)[at] = (float)mean;
+            else
+                ((uint16_t *)out)[at] = (uint16_t)(mean + 0.5);
+        }
+    }
+}
+
+/* Average blocks of fx x fy pixels; those at the right and at the bottom may be smaller.
+
+   `out` holds (height / fy) x (width / fx) pixels, both rounded up; `memory` has 8 bytes for each sample of a row. */
+EXPORT void fastfit_reduce(
+    const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int premultiply,
+    uint8_t *out, void *memory
+) {
+    int64_t row = (int64_t)((width - 1) / fx + 1) * channels * (dtype == UINT8 ? 1 : dtype == UINT16 ? 2 : 4);
+    for (int y = 0; y < height; y += fy, out += row) {
+        int rows = y + fy < height ? fy : height - y;
+        if (dtype == UINT8)
+            reduce_8(src + y * src_row, src_row, width, rows, channels, fx, premultiply, out, memory);
+        else
+            reduce_wide(src + y * src_row, src_row, width, rows, channels, fx, dtype == FLOAT32, out, memory);
+    }
+}
