@@ -1,19 +1,21 @@
 """One image by a plan: resample the crop into the inner box, fill what is around it, convert."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from fastfit.arrays import as_image, check_out, fill_for
 from fastfit.border import fill_around
+from fastfit.channels import to_channels
 from fastfit.conversion import Conversion
 from fastfit.geometry import Plan
-from fastfit.resample import resample_into
+from fastfit.resample import Resampler, Task, put, resampler
 from fastfit.types import Image, Size
 from fastfit.words import FILLS, Layout, Resample
 
-__all__ = ["Look", "apply_plan", "form"]
+__all__ = ["Look", "Recipe", "form", "recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,65 +38,108 @@ def form(look: Look, size: Size, image: Image) -> tuple[tuple[int, ...], np.dtyp
     ImageError, OptionError
         The array is no image, or an option does not go with it.
     """
-    channels, dtype = look.conversion.form(as_image(image))
+    return _form(look, size, as_image(image).shape[2], image.dtype, flat=image.ndim == 2)
+
+
+def _form(
+    look: Look, size: Size, given: int, kind: np.dtype[Any], *, flat: bool
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    channels, dtype = look.conversion.form(given, kind)
     if look.layout == "CHW":
         return (channels, size.height, size.width), dtype
-    flat = image.ndim == 2 and look.conversion.channels is None
+    flat = flat and look.conversion.channels is None
     return (size.height, size.width) if flat else (size.height, size.width, channels), dtype
 
 
-def apply_plan(look: Look, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
-    """Fit an array by a plan.
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """How all arrays of one size, shape and dtype are fitted by one plan; call it on them."""
 
-    Parameters
-    ----------
-    look : Look
-    planned : Plan
-        For an image of this size.
-    image : ndarray, (H, W) or (H, W, C)
-        Only read.
-    out : ndarray, optional
-        As for `fastfit.Fit.__call__`.
-    draft : bool
-        See `fastfit.Fit.apply`.
+    shape: tuple[int, ...]
+    """Of the result."""
+    dtype: np.dtype[Any]
+    planes: bool
+    resample: Resampler
+    shown: tuple[int, int, int, int]
+    """Left, top, right and bottom of the picture in the result."""
+    border: Image | None
+    """What is around it, for each channel; None where it is made of the picture, or where nothing is."""
+    drawn: str | None
+    """How that is made."""
+    alpha: bool
+    """Whether the result's last channel is alpha."""
 
-    Returns
-    -------
-    ndarray
-        `out`, or a new array.
+    def __call__(self, image: Image, out: Image | None = None) -> Image:
+        """Fit ``(H, W)`` or ``(H, W, C)``, only read, into `out` or a new array.
+
+        Raises
+        ------
+        OptionError
+            `out` does not go with it.
+        """
+        if out is None:
+            out = np.empty(self.shape, self.dtype)
+        else:
+            check_out(out, image, self.shape, self.dtype)
+        canvas = out if out.ndim == 3 else out[..., None]
+        if self.planes:
+            canvas = canvas.transpose(1, 2, 0)
+        left, top, right, bottom = self.shown
+        if self.border is not None:
+            canvas[:top] = canvas[bottom:] = self.border
+            canvas[top:bottom, :left] = canvas[top:bottom, right:] = self.border
+        inner = canvas if self.border is None and self.drawn is None else canvas[top:bottom, left:right]
+        self.resample(image if image.ndim == 3 else image[..., None], inner)
+        if self.drawn is not None:
+            fill_around(canvas, self.shown, self.drawn, alpha=self.alpha)
+        return out
+
+
+@lru_cache(maxsize=512)
+def recipe(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) -> Recipe:
+    """Prepare fits by a plan of arrays of so many channels, of a dtype, without a channel axis if `flat`.
 
     Raises
     ------
-    ImageError, OptionError
-        The array is no image, or an option or `out` does not go with it.
+    OptionError
+        An option does not go with such arrays.
     """
-    picture = as_image(image)
-    shape, dtype = form(look, planned.dst, image)
-    channels, _ = look.conversion.form(picture)
+    shape, dtype = _form(look, plan.dst, given, kind, flat=flat)
+    channels, _ = look.conversion.form(given, kind)
     drawn = look.fill if isinstance(look.fill, str) and look.fill in FILLS else None
-    fill = fill_for(0 if drawn else look.fill, picture.dtype, channels)
-    if out is None:
-        out = np.empty(shape, dtype)
+    fill = fill_for(0 if drawn else look.fill, kind, channels)
+    shown, window = plan.shown, plan.shown_of_crop
+    is_padded = shown != (0, 0, *plan.dst)
+    border = look.conversion.levels(fill, channels, dtype) if is_padded and drawn is None else None
+    alpha = look.alpha and given in (2, 4)
+    task = Task(plan.src, given, kind, plan.crop, plan.inner_size, window, look.resample, alpha, look.reducing_gap)
+    store = look.conversion.store(kind, channels)
+    if channels == given:
+        resample = resampler(task._replace(out_dtype=dtype, store=store))
     else:
-        check_out(out, image, shape, dtype)
-    planes = look.layout == "CHW"
-    canvas = np.moveaxis(out, 0, 2) if planes else out if out.ndim == 3 else out[..., None]
-    left, top, right, bottom = (int(edge) for edge in planned.inner)
-    if planned.padded and drawn is None:
-        border = look.conversion.levels(fill, channels, dtype)
-        canvas[:top] = canvas[bottom:] = border
-        canvas[top:bottom, :left] = canvas[top:bottom, right:] = border
-    resample_into(
-        picture,
-        planned.crop,
-        canvas[top:bottom, left:right],
-        look.resample,
-        alpha=look.alpha and picture.shape[2] in (2, 4),
-        reducing_gap=look.reducing_gap,
-        write=look.conversion.writer(picture, fill, alpha=look.alpha, planes=planes),
-        draft=draft,
+        resample = _rechanneled(task, resampler(task), fill, look)
+    left, top, right, bottom = (int(edge) for edge in shown)
+    return Recipe(
+        shape,
+        dtype,
+        look.layout == "CHW",
+        resample,
+        (left, top, right, bottom),
+        border,
+        drawn if is_padded else None,
+        alpha and channels == given,
     )
-    if planned.padded and drawn is not None:
-        alpha = look.alpha and channels == picture.shape[2] and channels in (2, 4)
-        fill_around(canvas, (left, top, right, bottom), drawn, alpha=alpha)
-    return out
+
+
+def _rechanneled(task: Task, resample: Resampler, ground: Image, look: Look) -> Resampler:
+    """Resample, then make the channels that are wanted, then store."""
+    channels, _ = look.conversion.form(task.channels, task.dtype)
+    store = look.conversion.store(task.dtype, channels)
+    shape = (int(task.window.height), int(task.window.width), task.channels)
+
+    def run(image: Image, out: Image) -> None:
+        fitted = np.empty(shape, task.dtype)
+        resample(image, fitted)
+        put(to_channels(fitted, channels, ground, alpha=look.alpha), out, store)
+
+    return run

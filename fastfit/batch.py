@@ -14,7 +14,6 @@ import numpy as np
 
 from fastfit.arrays import as_array, describe_out, overlap
 from fastfit.errors import FastfitError, ImageError, OptionError, describe
-from fastfit.resample import work_among_threads
 from fastfit.spec import Fit
 from fastfit.threads import cores, single_threaded
 from fastfit.types import Image, as_integer
@@ -91,8 +90,8 @@ def fit_many(
 
     Notes
     -----
-    While threads are at work, BLAS and OpenCV are limited to one thread each in the whole process; what the caller
-    had set holds again as soon as they pause.
+    While threads are at work, OpenCV is limited to one thread in the whole process; what the caller had set holds
+    again as soon as they pause.
 
     Examples
     --------
@@ -236,7 +235,7 @@ def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> G
     # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many", initializer=work_among_threads)
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
     waiting: deque[Future[Any]] = deque()
     wait, here = True, os.getpid()
 

@@ -19,13 +19,14 @@ __all__ = ["Plan", "plan"]
 class Plan(Placement):
     """What a fit does to an image: read `crop`, write it to `inner`, fill the rest.
 
-    Immutable and hashable; equal inputs give equal plans. `inner` is on whole pixels. What it does to the picture
+    Immutable and hashable; equal inputs give equal plans. `inner` is on whole pixels; in a `window` of a plan it
+    reaches beyond the result. What it does to the picture
     its methods do to annotations: `points`, `boxes`, `mask`; `inverse` goes the way back.
     """
 
     @property
     def inner_size(self) -> Size:
-        """Size of the part of the result that holds the picture, at least 1×1."""
+        """Size that the crop is resized to, at least 1×1."""
         return Size(int(self.inner.width), int(self.inner.height))
 
     def in_floats(self) -> "Plan":
@@ -38,14 +39,59 @@ class Plan(Placement):
         return replace(self, crop=Box(left, top, right, bottom))
 
     @property
+    def shown(self) -> Box:
+        """The part of the result that holds the picture, on whole pixels: `inner`, as far as the result reaches."""
+        left, top, right, bottom = self.inner
+        return Box(max(left, 0), max(top, 0), min(right, self.dst.width), min(bottom, self.dst.height))
+
+    @property
+    def shown_of_crop(self) -> Box:
+        """The same in pixels of the whole resized crop, which `inner` holds."""
+        (x, y, *_), (left, top, right, bottom) = self.inner, self.shown
+        return Box(left - x, top - y, right - x, bottom - y)
+
+    @property
     def cropped(self) -> float:
         """Share of the source that is not shown, from 0 to 1."""
-        return max(0.0, 1.0 - self.crop.width / self.src.width * (self.crop.height / self.src.height))
+        across, down = self.shown.width / self.inner.width, self.shown.height / self.inner.height
+        return max(0.0, 1.0 - self.crop.width * across / self.src.width * (self.crop.height * down / self.src.height))
 
     @property
     def padded(self) -> float:
         """Share of the result that is filled and shows no picture, from 0 to 1."""
-        return 1.0 - self.inner.width / self.dst.width * (self.inner.height / self.dst.height)
+        return 1.0 - self.shown.width / self.dst.width * (self.shown.height / self.dst.height)
+
+    def window(self, box: Sequence[float]) -> "Plan":
+        """Return the plan that makes only a part of the result, equal to cutting it out of the whole.
+
+        A crop that follows a resize (``Resize(256)``, then ``CenterCrop(224)``), and tiles, are such parts: their
+        pixels are those of the whole, which no crop of the source gives.
+
+        Parameters
+        ----------
+        box : (int, int, int, int)
+            ``(left, top, right, bottom)`` in pixels of the result, within it; it must show some of the picture.
+
+        Raises
+        ------
+        OptionError
+
+        Examples
+        --------
+        >>> plan((640, 480), (341, 256), "stretch").window((58, 16, 282, 240)).inner
+        Box(left=-58, top=-16, right=283, bottom=240)
+        """
+        part = as_box(box, self.dst)
+        if any(edge != int(edge) for edge in part):
+            raise OptionError("box", "whole pixels of the result", describe(box))
+        left, top, right, bottom = (int(edge) for edge in part)
+        x0, y0, x1, y1 = self.inner
+        found = replace(
+            self, dst=Size(right - left, bottom - top), inner=Box(x0 - left, y0 - top, x1 - left, y1 - top)
+        )
+        if found.shown.width < 1 or found.shown.height < 1:
+            raise OptionError("box", "a part of the result that shows some of the picture", describe(box))
+        return found
 
     def snapped(self) -> "Plan":
         """Return the plan with `crop` on whole pixels, as `cv2.resize` on an array slice needs it.

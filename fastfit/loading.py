@@ -121,9 +121,8 @@ def fitted_from(
     channels = 1 if image.ndim == 2 else image.shape[2]
     if channels in (2, 4) and spec.resample in INTERPOLATIONS:
         image = _without_hidden(image, fill_levels(spec.fill, image.dtype, channels))
-    draft = not input.exact and info.format == "jpeg" and not info.lossless
     levelled = in_levels(spec, image.dtype, spec.channels or channels)
-    return levelled.apply(planned, image, out, draft=draft), info, whole
+    return levelled.apply(planned, image, out), info, whole
 
 
 @contextmanager

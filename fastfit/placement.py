@@ -107,7 +107,8 @@ class Placement:
         rows = _as_rows("xyxy", xyxy, 4)
         moved = self._moved(rows.reshape(*rows.shape[:-1], 2, 2)).reshape(rows.shape)
         if clip:
-            low, high = np.array(self.inner[:2] * 2), np.array(self.inner[2:] * 2)
+            low = np.maximum(self.inner[:2] * 2, 0)
+            high = np.minimum(self.inner[2:] * 2, self.dst * 2)
             np.clip(moved, low, high, out=moved)
         return moved
 
@@ -122,7 +123,7 @@ class Placement:
         Returns
         -------
         ndarray, (...)
-            ``float64``: the share of the box's area within `crop`, from 0 to 1. A box without width or height
+            ``float64``: the share of the box's area that is shown, from 0 to 1. A box without width or height
             counts by its place, one whose corners are exchanged as if they were not.
 
         Raises
@@ -132,7 +133,8 @@ class Placement:
         """
         rows = _as_rows("xyxy", xyxy, 4)
         low, high = np.minimum(rows[..., :2], rows[..., 2:]), np.maximum(rows[..., :2], rows[..., 2:])
-        first, last = np.array(self.crop[:2]), np.array(self.crop[2:])
+        seen = self._seen()
+        first, last = np.array(seen[:2]), np.array(seen[2:])
         extent = high - low
         shown = np.minimum(high, last) - np.maximum(low, first)
         flat = extent <= 0
@@ -182,6 +184,12 @@ class Placement:
         moved[rows, columns] = mask.take(ys, axis=0).take(xs, axis=1)
         return moved
 
+    def _seen(self) -> Box:
+        """Return the part of `crop` that the result reaches: all of it, but in a window of a plan."""
+        left, right = _shared((self.inner.left, self.inner.right), self.dst.width, (self.crop.left, self.crop.right))
+        top, bottom = _shared((self.inner.top, self.inner.bottom), self.dst.height, (self.crop.top, self.crop.bottom))
+        return Box(left, top, right, bottom)
+
     def _moved(self, rows: Floats) -> Floats:
         # Multiplied first, and not by the matrix: the corners of `crop` come out as those of `inner`, where these
         # are on whole pixels to the last bit.
@@ -189,10 +197,22 @@ class Placement:
         return (rows - low) * (self.inner.width, self.inner.height) / extent + self.inner[:2]
 
 
+def _shared(extent: tuple[float, float], length: int, other: tuple[float, float]) -> tuple[float, float]:
+    """Cut an extent off where ``[0, length)`` ends, and return what is left of another that lies on it."""
+    (start, stop), (low, high) = extent, other
+    scale = (high - low) / (stop - start)
+    return (
+        low if start >= 0 else low - start * scale,
+        high if stop <= length else low + (length - start) * scale,
+    )
+
+
 def _nearest(
     given: int, length: int, crop: tuple[float, float], inner: tuple[float, float]
 ) -> tuple[slice, npt.NDArray[np.intp]]:
     """Return the result's pixels whose centres the source shows, and the source's pixel of each."""
+    inner = _shared(crop, given, inner)
+    crop = max(crop[0], 0), min(crop[1], given)
     (low, high), (start, stop) = crop, inner
     first, last = max(math.ceil(start - 0.5), 0), min(math.ceil(stop - 0.5), length)
     centres = (np.arange(first, last) + 0.5 - start) * (high - low) / (stop - start) + low

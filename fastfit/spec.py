@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from fastfit.apply import Look, apply_plan, form
+from fastfit.apply import Look, form, recipe
 from fastfit.arrays import Fill, as_array, as_image
 from fastfit.checks import (
     as_bounds,
@@ -269,9 +270,14 @@ class Fit:
         """
         return self._planned(as_size(src, "src"), (0.5, 0.5) if self.centering in CENTERINGS else self.centering)
 
+    def _plan_for(self, array: Image) -> Plan:
+        """Return the plan for an array, which decides on `centering` if it is asked."""
+        picture = as_image(array)
+        size = Size(picture.shape[1], picture.shape[0])
+        return self._planned(size, self._seen(size, picture) if self.centering in CENTERINGS else self.centering)
+
     def _planned(self, source: Size, centering: Any) -> Plan:
-        found = self._exactly(source, centering)
-        return found.snapped() if self.resample in INTERPOLATIONS else found.in_floats()
+        return _applied(self._exactly(source, centering), self.resample, self.reducing_gap)
 
     def _exactly(self, source: Size, centering: Any) -> Plan:
         part = self._part(source)
@@ -339,12 +345,12 @@ class Fit:
 
         Notes
         -----
-        A NaN or infinity in a float image reaches all pixels whose block of output lines (12 at most) reads it.
+        A NaN or infinity in a float image reaches the pixels whose window reads it, as in Pillow's mode "F".
         """
         array = as_array(image)
-        return self.apply(self.plan(_size(array), array), array, out)
+        return self._apply(self._plan_for(array), array, out)
 
-    def apply(self, planned: Plan, image: Image, out: Image | None = None, *, draft: bool = False) -> Image:
+    def apply(self, planned: Plan, image: Image, out: Image | None = None) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.
 
         Parameters
@@ -353,9 +359,6 @@ class Fit:
             For a source of the array's size.
         image, out : ndarray
             As for `__call__`.
-        draft : bool
-            Convolve 8-bit images without alpha faster, a sample in a hundred one level off: enough where the
-            source was not exact either.
 
         Returns
         -------
@@ -369,7 +372,22 @@ class Fit:
         """
         if planned.src != _size(image):
             raise OptionError("planned", f"a plan for a source of {_size(image)}", f"one for {planned.src}")
-        return apply_plan(self._look, planned, image, out, draft=draft)
+        return self._apply(planned, image, out)
+
+    def _apply(self, planned: Plan, array: Image, out: Image | None) -> Image:
+        picture = as_image(array)
+        return recipe(self._look, planned, picture.shape[2], array.dtype, array.ndim == 2)(array, out)
+
+
+@lru_cache(maxsize=1024)
+def _applied(plan: Plan, resample: str, gap: float | None) -> Plan:
+    """Return a plan with its crop as it is read: whole pixels for OpenCV, C floats for Pillow.
+
+    Pillow divides a crop as doubles if it averages blocks first.
+    """
+    if resample in INTERPOLATIONS:
+        return plan.snapped()
+    return plan.in_floats() if gap is None else plan
 
 
 def _options() -> list[Field[Any]]:

@@ -31,12 +31,23 @@ __all__ = [
 
 Mode: TypeAlias = Literal["cover", "pad", "stretch", "auto"]
 Resample: TypeAlias = Literal[
-    "lanczos", "bicubic", "hamming", "bilinear", "box", "lanczos4", "cubic", "linear", "area", "nearest"
+    "lanczos",
+    "bicubic",
+    "hamming",
+    "bilinear",
+    "box",
+    "mks2013",
+    "mks2021",
+    "lanczos4",
+    "cubic",
+    "linear",
+    "area",
+    "nearest",
 ]
 Layout: TypeAlias = Literal["HWC", "CHW"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 RESAMPLES: tuple[Resample, ...] = get_args(Resample)
-"""Five convolutions, as Pillow's; five of OpenCV's interpolations."""
+"""Seven convolutions, as Pillow's; five of OpenCV's interpolations."""
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 MAX_CROP = 0.25
 """The share of a picture that ``auto`` crops away at most: 16:9 of 4:3 just so."""

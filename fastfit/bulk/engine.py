@@ -345,7 +345,7 @@ def _maker(backend: str, work: Work, jobs: int) -> Callable[[], Worker]:
     names = (f"fastfit-{number}" for number in itertools.count())
     if backend == "loky":
         return lambda: ProcessWorker(work, next(names))
-    return lambda: ThreadWorker(work, next(names), among=jobs > 1)
+    return lambda: ThreadWorker(work, next(names))
 
 
 def _discard(path: str) -> None:

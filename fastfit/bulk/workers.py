@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from fastfit.bulk.items import Item, Result
 from fastfit.bulk.work import Work
 from fastfit.codec import listens, stop_listening
-from fastfit.resample import work_among_threads
 from fastfit.threads import single_thread_for_good
 
 __all__ = ["Batch", "ProcessWorker", "Pulse", "ThreadWorker", "Worker", "WorkerDiedError"]
@@ -83,8 +82,8 @@ class ThreadWorker:
 
     abandons = True
 
-    def __init__(self, work: Work, name: str, *, among: bool) -> None:
-        self._work, self._among = work, among
+    def __init__(self, work: Work, name: str) -> None:
+        self._work = work
         self._pulse = Pulse(os.getpid(), -1, 0.0)
         self._batches: queue.SimpleQueue[tuple[Batch, Future[list[Result]]] | None] = queue.SimpleQueue()
         self._dropped = False
@@ -113,8 +112,6 @@ class ThreadWorker:
         stop_listening(self._thread.ident or 0)
 
     def _run(self) -> None:
-        if self._among:
-            work_among_threads()
         while (entry := self._batches.get()) is not None and not self._dropped:
             batch, future = entry
             try:

@@ -1,168 +1,184 @@
 """Resampling in two families that are never confused: Pillow's convolutions and OpenCV's interpolations."""
 
 import math
+import warnings
 from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastfit.arrays import is_packed
-from fastfit.resample.alpha import opaque, premultiply, unpremultiply
-from fastfit.resample.band import band as weights
-from fastfit.resample.convolve import convolve, passes, work_among_threads
-from fastfit.resample.filters import FILTERS
-from fastfit.resample.interpolate import INTERPOLATIONS, interpolate, reduce
-from fastfit.resample.pieces import pieces
-from fastfit.resample.rounding import _exactly, store
-from fastfit.resample.small import _interleaved, _matrix
+from fastfit.resample import reference
+from fastfit.resample.alpha import premultiplied, unpremultiply
+from fastfit.resample.interpolate import INTERPOLATIONS, interpolate
+from fastfit.kernel.library import NUMPY, chosen, wanted
+from fastfit.resample.native import Native
+from fastfit.resample.passes import SUPPORT, Passes, plan_passes
+from fastfit.resample.store import Store, as_dtype, place
 from fastfit.types import Box, Image, Size
 
-# How many samples are premultiplied before they are averaged.
-_STRIP = 1 << 19
+__all__ = ["INTERPOLATIONS", "SUPPORT", "Resampler", "Store", "Task", "forget", "put", "resample_into", "resampler"]
 
-__all__ = ["FILTERS", "INTERPOLATIONS", "forget", "resample_into", "work_among_threads"]
+Resampler: TypeAlias = Callable[[Image, Image], None]
+"""Takes an image, ``(H, W, C)`` of any strides, only read, and where its result is written, of any strides."""
+
+
+class Task(NamedTuple):
+    """A resize, as far as no sample of the image counts."""
+
+    source: Size
+    channels: int
+    dtype: np.dtype[Any]
+    """Of the image: uint8, uint16 or float32."""
+    crop: Box
+    """What of the image is shown: sub-pixel; on whole pixels for an interpolation of OpenCV's."""
+    target: Size
+    """What `crop` is resized to."""
+    window: Box
+    """What of that is wanted: on whole pixels. Its pixels are those of the whole."""
+    resample: str
+    """A key of `SUPPORT` or of `INTERPOLATIONS`."""
+    alpha: bool = False
+    """Whether the last channel is alpha. Only convolutions heed it; OpenCV's are as OpenCV does them."""
+    gap: float | None = None
+    """For a convolution: average whole blocks first where that leaves at least so many times the final size."""
+    out_dtype: np.dtype[Any] | None = None
+    """Of the result; the image's by default."""
+    store: Store | None = None
+    """What becomes of the samples."""
+
+
+def resampler(task: Task) -> Resampler:
+    """Prepare a resize: what depends on sizes alone is done once."""
+    if task.resample in INTERPOLATIONS:
+        return lambda image, out: put(_interpolated(task, image), out, task.store)
+    factor = _factor(task)
+    if factor != (1, 1):
+        return lambda image, out: _reduced(task, factor, image, out)
+    planned = plan_passes(task.source, task.target, task.crop, task.window, task.resample)
+    weighted = task.alpha and planned[:2] != (None, None)
+    if weighted and task.dtype != np.uint8:
+        return lambda image, out: _weighted(task, planned, premultiplied(image), out)
+    return _convolution(task, planned, premultiply=weighted, unpremultiply=weighted)
+
+
+def resample_into(image: Image, box: Box, out: Image, resample: str, *, alpha: bool) -> None:
+    """Resample `box` of an image, ``(H, W, C)``, into all of `out`, of its dtype and channels."""
+    source, target = Size(image.shape[1], image.shape[0]), Size(out.shape[1], out.shape[0])
+    window = Box(0, 0, *target)
+    resampler(Task(source, image.shape[2], image.dtype, box, target, window, resample, alpha))(image, out)
 
 
 def forget() -> None:
     """Forget all weights that are kept between images: the next one of any size computes its own."""
-    for kept in (passes, weights, pieces, _matrix, _interleaved, _exactly):
-        kept.cache_clear()
+    native = kernel()
+    if native is not None:
+        native.weights.forget()
 
 
-def resample_into(
-    image: Image,
-    box: Box,
-    out: Image,
-    resample: str,
-    *,
-    alpha: bool,
-    reducing_gap: float | None = None,
-    write: Callable[[Image, Image], None] | None = None,
-    draft: bool = False,
-) -> None:
-    """Resample `box` of an image into `out`.
+@cache
+def kernel() -> Native | None:
+    """Return the compiled kernel, or None where fits run in NumPy.
 
-    Parameters
-    ----------
-    image : ndarray, (H, W, C)
-        ``uint8``, ``uint16`` or ``float32``, any strides; only read.
-    box : Box
-        In pixels, within the image; on whole pixels for an interpolation of OpenCV's.
-    out : ndarray, (height, width, C)
-        Same dtype and channels, any strides, or whatever `write` makes of the samples; all of it is written.
-    resample : str
-        A key of `FILTERS` or of `INTERPOLATIONS`.
-    alpha : bool
-        Whether the last channel is alpha. Only convolutions heed it; OpenCV's are as OpenCV does them.
-    reducing_gap : float, optional
-        For a convolution: average whole blocks first where that leaves at least so many times the final size.
-    write : callable, optional
-        Called with blocks of the result, ``(h, w, C)`` in the image's dtype, and the parts of `out` that they
-        belong to, while they are in the cache; together they are all of it. Blocks are not to be kept.
-    draft : bool
-        For a convolution of 8 bits without alpha: be faster, and off by one level here and there.
+    Raises
+    ------
+    OptionError, ImportError
+        See `fastfit.kernel.library.chosen`.
     """
-    if resample not in INTERPOLATIONS and not _copies(box, out):
-        _convolve_into(image, box, out, resample, alpha, reducing_gap, write, draft)
-        return
-    block = out if write is None else np.empty((*out.shape[:2], image.shape[2]), image.dtype)
-    if resample in INTERPOLATIONS:
-        interpolate(image, box, block, resample)
+    library, level = chosen()
+    if library is None and wanted() != NUMPY:
+        warnings.warn("fastfit has no compiled kernel here: fits run in NumPy, many times slower", stacklevel=2)
+    return None if library is None else Native(library, level)
+
+
+def _convolution(task: Task, planned: Passes, *, premultiply: bool, unpremultiply: bool) -> Resampler:
+    native = kernel()
+    if native is not None:
+        return native.job(
+            task.source.width,
+            planned,
+            task.dtype,
+            task.out_dtype or task.dtype,
+            task.channels,
+            task.store,
+            premultiply=premultiply,
+            unpremultiply=unpremultiply,
+        )
+
+    def convolve(image: Image, out: Image) -> None:
+        samples = reference.convolve(reference.premultiply(image) if premultiply else image, planned)
+        samples = reference.unpremultiply(samples) if unpremultiply else samples
+        if task.dtype == np.uint16:
+            samples = as_dtype(samples, task.dtype)
+        place(samples, out, task.store)
+
+    return convolve
+
+
+def put(samples: Image, out: Image, store: Store | None) -> None:
+    """Store fitted samples, ``(H, W, C)``, into an array of their shape, of any strides."""
+    native = kernel()
+    if native is None or (out.dtype == samples.dtype and store is None):
+        place(samples, out, store)
     else:
-        np.copyto(block, image[int(box.top) : int(box.bottom), int(box.left) : int(box.right)])
-    if write is not None:
-        write(block, out)
+        native.place(samples, out, store)
 
 
-def _copies(box: Box, out: Image) -> bool:
-    whole = all(edge == int(edge) for edge in box)
-    return whole and bool((box.height, box.width) == out.shape[:2])
+def _interpolated(task: Task, image: Image) -> Image:
+    left, top, right, bottom = (int(edge) for edge in task.window)
+    return interpolate(image, task.crop, task.target, task.resample)[top:bottom, left:right]
 
 
-def _convolve_into(
-    image: Image,
-    box: Box,
-    out: Image,
-    resample: str,
-    alpha: bool,
-    reducing_gap: float | None,
-    write: Callable[[Image, Image], None] | None,
-    draft: bool,
-) -> None:
-    size, dtype = Size(out.shape[1], out.shape[0]), image.dtype
-    kind = {"quantized": dtype == np.uint8, "draft": draft and not alpha}
-    factor = _factor(box, size, reducing_gap)
-    if factor == (1, 1):
-        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, **kind)
-        image = planned.crop(image)
-        weighted = alpha and not opaque(image)
-        read = premultiply if weighted else None
+def _weighted(task: Task, planned: Passes, image: Image, out: Image) -> None:
+    """Convolve premultiplied floats, and divide the result by alpha."""
+    floats = np.empty((planned.size.height, planned.size.width, task.channels), np.float32)
+    wide = task._replace(dtype=np.dtype(np.float32), out_dtype=None, store=None)
+    _convolution(wide, planned, premultiply=False, unpremultiply=False)(image, floats)
+    unpremultiply(floats)
+    put(as_dtype(floats, task.dtype), out, task.store)
+
+
+def _reduced(task: Task, factor: tuple[int, int], image: Image, out: Image) -> None:
+    """Average blocks first, then convolve what is left to shrink."""
+    left, top, right, bottom = _reach(task)
+    image = image[top:bottom, left:right]
+    if task.alpha and task.dtype != np.uint8:
+        image = premultiplied(image)
+    native, premultiply = kernel(), task.alpha and task.dtype == np.uint8
+    if native is not None:
+        image = native.reduce(image, factor, premultiply=premultiply)
     else:
-        left, top, right, bottom = _reach(image, box, size, resample)
-        image = image[top:bottom, left:right]
-        weighted = alpha and not opaque(image)
-        image, (fx, fy), read = _reduced(image, factor, weighted=weighted), factor, None
-        box = Box((box.left - left) / fx, (box.top - top) / fy, (box.right - left) / fx, (box.bottom - top) / fy)
-        planned = passes(Size(image.shape[1], image.shape[0]), size, box, resample, **kind)
-        image = planned.crop(image)
-    if weighted and dtype == np.uint8:
-        convolve(image, planned, out, _divided(write or _copy), read)
-    elif not weighted and (write is not None or is_packed(out)):
-        convolve(image, planned, out, write)
+        image = reference.reduce(reference.premultiply(image) if premultiply else image, factor)
+    (fx, fy), crop = factor, task.crop
+    crop = Box((crop.left - left) / fx, (crop.top - top) / fy, (crop.right - left) / fx, (crop.bottom - top) / fy)
+    source = Size(image.shape[1], image.shape[0])
+    planned = plan_passes(source, task.target, crop, task.window, task.resample)
+    if task.alpha and task.dtype != np.uint8:
+        _weighted(task._replace(source=source), planned, image, out)
     else:
-        # Premultiplied samples of 16 bits are floats until the end.
-        whole = np.empty((*out.shape[:2], image.shape[2]), np.float32 if weighted else dtype)
-        convolve(image, planned, whole, read=read)
-        if weighted:
-            unpremultiply(whole)
-        if whole.dtype != dtype:
-            rounded = np.empty(whole.shape, dtype)
-            store(whole.reshape(size.height, -1), rounded.reshape(size.height, -1))
-            whole = rounded
-        (write or _copy)(whole, out)
+        task = task._replace(source=source)
+        _convolution(task, planned, premultiply=False, unpremultiply=task.alpha)(image, out)
 
 
-def _copy(block: Image, out: Image) -> None:
-    np.copyto(out, block)
-
-
-def _divided(write: Callable[[Image, Image], None]) -> Callable[[Image, Image], None]:
-    """Return a `write` that divides by alpha first."""
-
-    def divide_and_write(block: Image, out: Image) -> None:
-        block = np.ascontiguousarray(block)  # what OpenCV changes in place
-        unpremultiply(block)
-        write(block, out)
-
-    return divide_and_write
-
-
-def _reduced(image: Image, factor: tuple[int, int], *, weighted: bool) -> Image:
-    """Reduce an image; one with alpha premultiplied, in strips that stay in the cache."""
-    if not weighted:
-        return reduce(image, factor)
-    rows = max(_STRIP // (image[0].size * factor[1]), 1) * factor[1]
-    strips = range(0, image.shape[0], rows)
-    return np.concatenate([reduce(premultiply(image[at : at + rows]), factor) for at in strips])
-
-
-def _factor(box: Box, size: Size, gap: float | None) -> tuple[int, int]:
+def _factor(task: Task) -> tuple[int, int]:
     """Choose the whole numbers to shrink by first, as ``Image.resize(reducing_gap=…)``."""
-    if gap is None:
+    if task.gap is None:
         return 1, 1
-    return int(box.width / size.width / gap) or 1, int(box.height / size.height / gap) or 1
+    across = int(task.crop.width / task.target.width / task.gap)
+    return across or 1, int(task.crop.height / task.target.height / task.gap) or 1
 
 
-def _reach(image: Image, box: Box, size: Size, resample: str) -> tuple[int, int, int, int]:
-    """Return the whole pixels that resampling `box` is to read, as Pillow's ``_get_safe_box``.
+def _reach(task: Task) -> tuple[int, int, int, int]:
+    """Return the whole pixels that resampling `crop` is to read, as Pillow's ``_get_safe_box``.
 
     It matters where they begin: blocks of a reduction are counted from there. Along an axis that is enlarged they
     are too few, and the pixels at the box's edge stand for what is beyond; so they do in Pillow.
     """
-    support = FILTERS[resample].support - 0.5
-    across, down = support * box.width / size.width, support * box.height / size.height
+    support, crop = SUPPORT[task.resample] - 0.5, task.crop
+    across, down = support * crop.width / task.target.width, support * crop.height / task.target.height
     return (
-        max(0, int(box.left - across)),
-        max(0, int(box.top - down)),
-        min(image.shape[1], math.ceil(box.right + across)),
-        min(image.shape[0], math.ceil(box.bottom + down)),
+        max(0, int(crop.left - across)),
+        max(0, int(crop.top - down)),
+        min(task.source.width, math.ceil(crop.right + across)),
+        min(task.source.height, math.ceil(crop.bottom + down)),
     )

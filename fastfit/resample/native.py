@@ -1,0 +1,216 @@
+"""Jobs for the compiled kernel: where the samples lie, and what becomes of them."""
+
+import struct
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastfit.kernel.library import LEVELS, Library
+from fastfit.resample.passes import SUPPORT, Axis, Passes
+from fastfit.resample.store import Store
+from fastfit.types import Image, Size
+
+__all__ = ["Job", "Native"]
+
+Bytes = npt.NDArray[np.uint8]
+
+_JOB = struct.Struct("=QqqQqqqQQQQ11i4x")
+"""``job`` of kernel.h."""
+_DTYPES = {np.dtype(name): number for number, name in enumerate(("uint8", "uint16", "float32", "float16"))}
+_FILTERS = {name: number for number, name in enumerate(SUPPORT)}
+_ALIGNED = 64
+_KEPT = 8 << 20
+"""Working memory that a thread keeps from image to image, in bytes; more is given back."""
+_MOST_WEIGHTS = 32 << 20
+"""Bytes of weights that are kept. Those of one large image take some 0.5 MB."""
+
+
+class Native:
+    """The compiled kernel at one level."""
+
+    def __init__(self, library: Library, level: str) -> None:
+        self.library = library
+        self.level = LEVELS.index(level)
+        self.weights = _Weights(library)
+
+    def job(
+        self,
+        width: int,
+        passes: Passes,
+        dtype: np.dtype[Any],
+        out_dtype: np.dtype[Any],
+        channels: int,
+        store: Store | None,
+        *,
+        premultiply: bool = False,
+        unpremultiply: bool = False,
+    ) -> "Job":
+        """Prepare what can be done for all images of one size."""
+        blocks = [None if axis is None else self.weights.of(axis, dtype != np.uint8) for axis in passes[:2]]
+        tables = (None, None) if store is None else (store.table, store.affine)
+        places = (
+            *(0 if array is None else _address(array) for array in (*blocks, *tables)),
+            *(passes.left, passes.top, *passes.size),
+        )
+        kinds = (_DTYPES[dtype], _DTYPES[out_dtype], passes.height_first, premultiply, unpremultiply)
+        known = (self, places, kinds, width, channels, dtype.itemsize, _reach(passes), (*blocks, *tables))
+        pixels = {channels * dtype.itemsize, 4 if channels * dtype.itemsize == 3 else 0} - {0}
+        trials = [Job(*known, 0).packed((0, 0, pixel), (0, 0, 0, 0)) for pixel in pixels]
+        return Job(*known, max(self.library.work(trial, 1) for trial in trials))
+
+    def place(self, samples: Image, out: Image, store: Store | None) -> None:
+        """Store fitted samples, ``(H, W, C)``, as `fastfit.resample.store.place` does."""
+        size = Size(samples.shape[1], samples.shape[0])
+        whole = Passes(None, None, 0, 0, size, False)
+        self.job(size.width, whole, samples.dtype, out.dtype, samples.shape[2], store)(samples, out)
+
+    def reduce(self, image: Image, factor: tuple[int, int], *, premultiply: bool = False) -> Image:
+        """Average blocks, as `fastfit.resample.reference.reduce`; of 8 bits premultiplied if asked."""
+        (fx, fy), (height, width, channels) = factor, image.shape
+        image = image if _is_packed(image, channels) else np.ascontiguousarray(image)
+        out = np.empty((-(-height // fy), -(-width // fx), channels), image.dtype)
+        memory = np.empty(8 * width * channels, np.uint8)
+        sizes = (width, height, channels, _DTYPES[image.dtype], fx, fy, premultiply)
+        self.library.reduce(_address(image), image.strides[0], *sizes, _address(out), _address(memory))
+        return out
+
+    def run(self, jobs: bytes, count: int, needed: int) -> None:
+        """Fit images one after the other, in one call, with so much working memory."""
+        address, memory = _memory(needed)
+        self.library.fit(jobs, count, self.level, address)
+        del memory
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One way to fit images of one size; call it on them."""
+
+    kernel: Native
+    places: tuple[int, ...]
+    """Addresses of weights, table and factors; where the source begins; the result's width and height."""
+    kinds: tuple[int, ...]
+    """Numbers of the dtypes, and what is done to pixels."""
+    width: int
+    """Of the source."""
+    channels: int
+    itemsize: int
+    reach: tuple[slice, slice]
+    kept: tuple[Any, ...]
+    """What the addresses point into."""
+    needed: int
+    """Bytes of working memory."""
+
+    def __call__(self, image: Image, out: Image) -> None:
+        """Fit ``(H, W, C)`` into an array of the result's height, width and channels; both of any strides."""
+        if out.itemsize > 1 and not out.flags.aligned:
+            block = np.empty(out.shape, out.dtype)
+            self(image, block)
+            np.copyto(out, block)
+            return
+        packed, samples = self.pack(image, out)
+        self.kernel.run(packed, 1, self.needed)
+        del samples
+
+    def pack(self, image: Image, out: Image) -> tuple[bytes, Image]:
+        """Return the job as the kernel takes it, and what must stay alive until it is done."""
+        whole = self.channels * self.itemsize
+        row, pixel, sample = image.strides
+        shift = 0
+        # Of RGBX the kernel skips the X.
+        if not (pixel == 4 and whole == 3 and sample == 1 and not self.kinds[3]):
+            if not _is_packed(image, self.channels):
+                # Only what is read is copied; the address is that which the first pixel would have.
+                rows, columns = self.reach
+                image = np.ascontiguousarray(image[rows, columns])
+                row = image.strides[0]
+                shift = rows.start * row + columns.start * whole
+            pixel = whole
+        source = (_address(image) - shift, row, pixel)
+        return self.packed(source, (_address(out), *out.strides)), image
+
+    def packed(self, source: tuple[int, int, int], out: tuple[int, ...]) -> bytes:
+        """Return the job for an image and a result at these addresses, with these strides."""
+        return _JOB.pack(*source, *out, *self.places, self.width, self.channels, *self.kinds)
+
+
+class _Weights:
+    """Weights of axes, as blocks of memory that the kernel reads; those unused for longest go first."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.lock = threading.Lock()
+        self.blocks: OrderedDict[tuple[Axis, bool], Bytes] = OrderedDict()
+        self.bytes = 0
+
+    def of(self, axis: Axis, wide: bool) -> Bytes:
+        key = (axis, wide)
+        with self.lock:
+            block = self.blocks.get(key)
+            if block is not None:
+                self.blocks.move_to_end(key)
+                return block
+        block = self._computed(axis, wide)
+        with self.lock:
+            if key not in self.blocks:
+                self.bytes += block.nbytes
+            self.blocks[key] = block
+            while self.bytes > _MOST_WEIGHTS and len(self.blocks) > 1:
+                self.bytes -= self.blocks.popitem(last=False)[1].nbytes
+        return block
+
+    def _computed(self, axis: Axis, wide: bool) -> Bytes:
+        arguments = (_FILTERS[axis.resample], wide, *axis[1:])
+        block = np.empty(self.library.axis(*arguments, None), np.uint8)
+        self.library.axis(*arguments, _address(block))
+        return block
+
+    def forget(self) -> None:
+        """Let go of all."""
+        with self.lock:
+            self.blocks.clear()
+            self.bytes = 0
+
+
+_local = threading.local()
+
+
+def _memory(needed: int) -> tuple[int, Bytes]:
+    """Return the address of working memory, and the array that it is of; the thread's next call has it again."""
+    found: tuple[int, Bytes] | None = getattr(_local, "memory", None)
+    if found is None or len(found[1]) < needed + _ALIGNED:
+        block = np.empty(needed + _ALIGNED, np.uint8)
+        found = (-(-_address(block) // _ALIGNED) * _ALIGNED, block)
+        if needed <= _KEPT:
+            _local.memory = found
+    return found
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _is_packed(image: Image, channels: int) -> bool:
+    """Tell whether a row's samples lie side by side, and where NumPy says so."""
+    (_, width, _), (_, pixel, sample), each = image.shape, image.strides, image.itemsize
+    together = (channels == 1 or sample == each) and (width == 1 or pixel == channels * each)
+    return together and (each == 1 or image.flags.aligned)
+
+
+def _reach(passes: Passes) -> tuple[slice, slice]:
+    """Return the rows and columns of the source that passes read, or some more."""
+    width, height = passes.size
+    return _lines(passes.down, passes.top, height), _lines(passes.across, passes.left, width)
+
+
+def _lines(axis: Axis | None, start: int, count: int) -> slice:
+    if axis is None:
+        return slice(start, start + count)
+    scale = (axis.high - axis.low) / axis.n_out
+    around = SUPPORT[axis.resample] * max(scale, 1.0) + 2
+    first, last = axis.low + axis.begin * scale - around, axis.low + axis.end * scale + around
+    return slice(max(int(first) - 1, 0), min(int(last) + 1, axis.n_in))
