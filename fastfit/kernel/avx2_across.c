@@ -20,53 +20,51 @@ typedef __m256i vector;
 
 static const int VECTORS[5] = {0, 2, 2, 3, 4};
 
-/* Load 16 bytes of a row; near its end only those that are there. */
-INLINE __m128i load(const uint8_t *row, int64_t room) {
-    if (room >= 16) return _mm_loadu_si128((const __m128i *)row);
+/* Load 16 bytes of a row; near its end, where `room` bytes are left, only those that are there. */
+INLINE __m128i load(const uint8_t *row, int64_t at, int64_t room) {
+    if (room >= 16) return _mm_loadu_si128((const __m128i *)(row + at));
     uint8_t bytes[16] = {0};
-    if (room > 0) memcpy(bytes, row, (size_t)room);
+    if (room > 0) memcpy(bytes, row + at, (size_t)room);
     return _mm_loadu_si128((const __m128i *)bytes);
 }
 
-INLINE vector load_two(const strip *s, int row, int64_t at, int64_t room) {
-    return _mm256_inserti128_si256(
-        _mm256_castsi128_si256(load(s->rows[row] + at, room)), load(s->rows[row + 4] + at, room), 1
-    );
+INLINE vector load_two(const uint8_t *one, const uint8_t *two, int64_t at, int64_t room) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load(one, at, room)), load(two, at, room), 1);
 }
 
-/* Return a mask for pshufb that makes lane `lane` of each half the pair of bytes at `first` and `second`; of others 0. */
+/* Return a mask for pshufb that makes each 32-bit lane of each half two bytes of it, as 16-bit numbers. */
 #define PAIR(first, second) (int)(0x80008000u | (unsigned)(first) | (unsigned)(second) << 16)
 #define NONE (int)0x80808080u
 INLINE vector lanes(int a, int b, int c, int d) { return _mm256_setr_epi32(a, b, c, d, a, b, c, d); }
 
-INLINE void gather_4(const strip *s, int64_t at, int64_t room, vector *entry) {
-    const vector mask = lanes(PAIR(0, 4), PAIR(1, 5), PAIR(2, 6), PAIR(3, 7));
-    for (int v = 0; v < 4; v++) entry[v] = _mm256_shuffle_epi8(load_two(s, v, at, room), mask);
-}
-
-INLINE void gather_3(const strip *s, int p, int64_t at, int64_t room, vector *entry) {
-    vector last = load_two(s, 3, at, room);
-    const vector three = lanes(PAIR(0, p), PAIR(1, p + 1), PAIR(2, p + 2), NONE);
-    for (int v = 0; v < 3; v++) {
-        const vector one = lanes(NONE, NONE, NONE, PAIR(v, p + v));
-        vector row = _mm256_shuffle_epi8(load_two(s, v, at, room), three);
-        entry[v] = _mm256_or_si256(row, _mm256_shuffle_epi8(last, one));
+/* Make an entry of 16 bytes of each row, of the pixel that begins at byte `p` and the next one, at byte `q`. */
+INLINE void make_entry(const vector *rows, int channels, int p, int q, vector *entry) {
+    if (channels == 4) {
+        const vector four = lanes(PAIR(p, q), PAIR(p + 1, q + 1), PAIR(p + 2, q + 2), PAIR(p + 3, q + 3));
+        for (int v = 0; v < 4; v++) entry[v] = _mm256_shuffle_epi8(rows[v], four);
+    } else if (channels == 3) {
+        const vector three = lanes(PAIR(p, q), PAIR(p + 1, q + 1), PAIR(p + 2, q + 2), NONE);
+        vector last = _mm256_shuffle_epi8(rows[3], three);
+        entry[0] = _mm256_blend_epi32(_mm256_shuffle_epi8(rows[0], three), _mm256_shuffle_epi32(last, 0x00), 0x88);
+        entry[1] = _mm256_blend_epi32(_mm256_shuffle_epi8(rows[1], three), _mm256_shuffle_epi32(last, 0x55), 0x88);
+        entry[2] = _mm256_blend_epi32(_mm256_shuffle_epi8(rows[2], three), _mm256_shuffle_epi32(last, 0xaa), 0x88);
+    } else {
+        const vector one = lanes(PAIR(p, q), PAIR(p + 1, q + 1), NONE, NONE);
+        const vector two = lanes(NONE, NONE, PAIR(p, q), PAIR(p + 1, q + 1));
+        for (int v = 0; v < 2; v++)
+            entry[v] = _mm256_or_si256(_mm256_shuffle_epi8(rows[2 * v], one), _mm256_shuffle_epi8(rows[2 * v + 1], two));
     }
 }
 
-INLINE void gather_2(const strip *s, int64_t at, int64_t room, vector *entry) {
-    const vector one = lanes(PAIR(0, 2), PAIR(1, 3), NONE, NONE), two = lanes(NONE, NONE, PAIR(0, 2), PAIR(1, 3));
-    for (int v = 0; v < 2; v++)
-        entry[v] = _mm256_or_si256(
-            _mm256_shuffle_epi8(load_two(s, 2 * v, at, room), one),
-            _mm256_shuffle_epi8(load_two(s, 2 * v + 1, at, room), two)
-        );
+/* How many entries 16 bytes of a row make. */
+INLINE int entries_at_once(int channels, int pixel, int aligned) {
+    return channels == 1 ? 8 : channels == 2 || (pixel == 3 && !aligned) ? 4 : 2;
 }
 
-/* Eight entries of 8 rows of one channel, 16 pixels: a transposed 8 x 8 of pairs of bytes. */
-INLINE void gather_1(const strip *s, int row, int64_t at, int64_t room, vector *entry, int step) {
+/* Make eight entries of 8 rows of one channel, of 16 pixels: a transposed 8 x 8 of pairs of bytes. */
+INLINE void gather_eight(const uint8_t *const *rows, int64_t at, int64_t room, vector *entry, int step) {
     __m128i a[8], b[8];
-    for (int i = 0; i < 8; i++) a[i] = load(s->rows[row + i] + at, room);
+    for (int i = 0; i < 8; i++) a[i] = load(rows[i], at, room);
     for (int i = 0; i < 4; i++) {
         b[i] = _mm_unpacklo_epi16(a[2 * i], a[2 * i + 1]);
         b[i + 4] = _mm_unpackhi_epi16(a[2 * i], a[2 * i + 1]);
@@ -84,50 +82,63 @@ INLINE void gather_1(const strip *s, int row, int64_t at, int64_t room, vector *
         }
 }
 
-/* Make the entries of pixels [from, to): of (0, 1), (2, 3), … if aligned, else of (0, 1), (1, 2), … */
-INLINE void gather(const strip *s, int channels, int64_t pixel, int aligned, int from, int to, vector *entry) {
-    int step = aligned ? 2 : 1;
+/* Make the entries that 16 bytes of each row from pixel `x` on give; `room` bytes are there, or all if it is 17. */
+INLINE void gather_some(
+    const uint8_t *const *rows, int channels, int pixel, int aligned, int64_t x, int64_t room, vector *entry
+) {
+    const int vectors = VECTORS[channels], step = aligned ? 2 * pixel : pixel;
     if (channels == 1) {
-        for (int x = from; x < to; x += 8 * step) {
-            int64_t room = s->width - x;
-            for (int rows = 0; rows < 2; rows++) {
-                if (aligned)
-                    gather_1(s, 8 * rows, x, room, entry + rows, 2);
-                else {
-                    gather_1(s, 8 * rows, x, room, entry + rows, 4);
-                    gather_1(s, 8 * rows, x + 1, room - 1, entry + rows + 2, 4);
-                }
-            }
-            entry += aligned ? 16 : 32;
-            if (!aligned) x += 8;
+        for (int v = 0; v < 2; v++) { /* for each eight rows */
+            gather_eight(rows + 8 * v, x, room, entry + v, aligned ? 2 : 4);
+            if (!aligned) gather_eight(rows + 8 * v, x + 1, room - 1, entry + 2 + v, 4);
         }
         return;
     }
-    for (int x = from; x < to; x += step, entry += VECTORS[channels]) {
-        int64_t room = (s->width - x) * pixel - (pixel - channels);
-        if (channels == 4)
-            gather_4(s, x * pixel, room, entry);
-        else if (channels == 3)
-            gather_3(s, (int)pixel, x * pixel, room, entry);
-        else
-            gather_2(s, x * pixel, room, entry);
+    vector two[4];
+    for (int v = 0; v < 4; v++) two[v] = load_two(rows[v], rows[v + 4], x * pixel, room);
+    for (int i = 0; i < entries_at_once(channels, pixel, aligned); i++)
+        make_entry(two, channels, i * step, i * step + pixel, entry + i * vectors);
+}
+
+/* Make the entries of pixels [from, to): of (0, 1), (2, 3), ... if aligned, else of (0, 1), (1, 2), ... */
+INLINE void gather(const strip *s, int channels, int pixel, int aligned, int from, int to, vector *entry) {
+    const uint8_t *rows[ROWS]; /* own, so that they stay in registers */
+    for (int i = 0; i < (channels == 1 ? 16 : 8); i++) rows[i] = s->rows[i];
+    const int together = entries_at_once(channels, pixel, aligned) * (channels == 1 && !aligned ? 2 : 1);
+    const int each = aligned ? 2 * together : together, read = channels == 1 ? 17 : (16 + pixel - 1) / pixel;
+    int x = from, safe = s->width - read < to ? s->width - read : to;
+    for (; x < safe; x += each, entry += together * VECTORS[channels])
+        gather_some(rows, channels, pixel, aligned, x, 17, entry);
+    for (; x < to; x += each, entry += together * VECTORS[channels])
+        gather_some(rows, channels, pixel, aligned, x, (int64_t)(s->width - x) * pixel - (pixel - channels), entry);
+}
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll_count(4)")
+#else
+#define UNROLL _Pragma("GCC unroll 4")
+#endif
+
+/* Add a pair of taps to sums by the lower and the upper half of the weights. */
+INLINE void add_pair(const vector *entry, const pair *weights, int vectors, vector *low, vector *high) {
+    const vector lower = _mm256_set1_epi32(weights->low), upper = _mm256_set1_epi32(weights->high);
+    for (int v = 0; v < vectors; v++) {
+        vector samples = entry[v];
+        __asm__("" : "+x"(samples)); /* loaded once: two products that each load it take a third longer */
+        low[v] = _mm256_add_epi32(low[v], _mm256_madd_epi16(samples, lower));
+        high[v] = _mm256_add_epi32(high[v], _mm256_madd_epi16(samples, upper));
     }
 }
 
 /* Return the lanes' levels, not yet clipped: the sums over `count` pairs, rounded. */
-INLINE void multiply(const vector *entry, int step, const pair *weights, int count, int vectors, vector *levels) {
+INLINE void multiply(const vector *entry, int64_t step, const pair *weights, int count, int vectors, vector *levels) {
     vector low[4], high[4];
     for (int v = 0; v < vectors; v++) {
         low[v] = _mm256_set1_epi32(1 << (WEIGHT_BITS - 1));
         high[v] = _mm256_setzero_si256();
     }
-    for (int k = 0; k < count; k++, entry += step) {
-        const vector lower = _mm256_set1_epi32(weights[k].low), upper = _mm256_set1_epi32(weights[k].high);
-        for (int v = 0; v < vectors; v++) {
-            low[v] = _mm256_add_epi32(low[v], _mm256_madd_epi16(entry[v], lower));
-            high[v] = _mm256_add_epi32(high[v], _mm256_madd_epi16(entry[v], upper));
-        }
-    }
+    UNROLL
+    for (int k = 0; k < count; k++, entry += step) add_pair(entry, weights++, vectors, low, high);
     for (int v = 0; v < vectors; v++)
         levels[v] = _mm256_srai_epi32(_mm256_add_epi32(low[v], _mm256_slli_epi32(high[v], 16)), WEIGHT_BITS);
 }
@@ -178,14 +189,17 @@ INLINE void scatter(vector *quads, int channels, int x, uint8_t *const *dst) {
 
 /* Make four pixels of the result, from line `x` on; beyond `to` the last one stands for them. */
 INLINE void make_four(
-    const vector *entries, int begin, const axis *a, int count, int channels, int x, int to, int from, uint8_t *const *dst
+    const vector *entries, int begin, const axis *a, int aligned, int count, int channels, int x, int to, int from,
+    uint8_t *const *dst
 ) {
-    const int vectors = VECTORS[channels], step = a->aligned ? vectors : 2 * vectors;
+    const int vectors = VECTORS[channels];
+    int64_t step = aligned ? vectors : 2 * vectors;
+    if (aligned) __asm__("" : "+r"(step)); /* a distance that compilers do not know makes shorter instructions: 5 % */
     vector levels[4][4], quads[4];
     for (int i = 0; i < 4; i++) {
         int line = x + i < to ? x + i : to - 1, first = axis_first(a)[line] - begin;
-        const vector *entry = entries + (a->aligned ? first / 2 : first) * vectors;
-        multiply(entry, step, axis_pairs(a, line), count ? count : axis_count(a)[line], vectors, levels[i]);
+        const vector *entry = entries + (aligned ? first / 2 : first) * vectors;
+        multiply(entry, step, axis_pairs(a, line), aligned ? axis_count(a)[line] : count, vectors, levels[i]);
     }
     for (int v = 0; v < vectors; v++)
         quads[v] = _mm256_packus_epi16(
@@ -194,41 +208,52 @@ INLINE void make_four(
     scatter(quads, channels, x - from, dst);
 }
 
-INLINE int end_of(const axis *a, int line) { return axis_first(a)[line] + 2 * axis_count(a)[line]; }
+enum { CACHED = 8192 }; /* bytes of a row: images of shorter ones are in some cache; prefetching them costs 3 % */
 
-/* Whether four lines have so many pairs each, few enough that loops over them are worth unrolling. */
-INLINE int common_count(const axis *a, int x, int to) {
-    int count = axis_count(a)[x];
-    if (a->aligned || x + 4 > to) return 0;
-    for (int i = 1; i < 4; i++)
-        if (axis_count(a)[x + i] != count) return 0;
-    return count;
+/* Ask for pixels [from, to) of all rows, which the next chunk reads; return how far they were asked for. */
+INLINE int prefetch(const strip *s, int from, int to) {
+    if (to > s->width) to = s->width;
+    for (; from < to; from += 64 / (int)s->pixel)
+        for (int i = 0; i < s->count; i++) _mm_prefetch((const char *)s->rows[i] + from * s->pixel, _MM_HINT_T0);
+    return from;
 }
 
-INLINE void across(
-    const strip *s, int channels, int64_t pixel, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk
+INLINE void across_by(
+    const strip *s, int channels, int pixel, const axis *a, int aligned, int count, int from, int to,
+    uint8_t *const *dst, uint8_t *chunk
 ) {
     vector *entries = (vector *)chunk;
     int lines = chunk_lines(a), room = lines > LEAST_CHUNKED ? lines : LEAST_CHUNKED;
-    if (!a->aligned) room /= 2;
+    if (!aligned) room /= 2;
     for (int x = from; x < to;) {
         int begin = axis_first(a)[x], stop = x + 4 < to ? x + 4 : to;
-        while (stop < to && end_of(a, (stop + 4 < to ? stop + 4 : to) - 1) - begin <= room - 16)
+        while (stop < to && axis_first(a)[(stop + 4 < to ? stop + 4 : to) - 1] + a->span - begin <= room - 16)
             stop = stop + 4 < to ? stop + 4 : to;
-        int end = end_of(a, stop - 1);
-        for (int i = x; i < stop; i++)
-            if (end_of(a, i) > end) end = end_of(a, i);
-        gather(s, channels, pixel, a->aligned, begin, end, entries);
-        for (; x < stop; x += 4) {
-            int count = common_count(a, x, stop);
-            switch (count) {
-            case 1: make_four(entries, begin, a, 1, channels, x, stop, from, dst); break;
-            case 2: make_four(entries, begin, a, 2, channels, x, stop, from, dst); break;
-            case 3: make_four(entries, begin, a, 3, channels, x, stop, from, dst); break;
-            default: make_four(entries, begin, a, 0, channels, x, stop, from, dst);
-            }
+        int end = axis_first(a)[stop - 1] + a->span;
+        gather(s, channels, pixel, aligned, begin, end, entries);
+        for (int ahead = end; x < stop; x += 4) {
+            if (s->width * s->pixel > CACHED)
+                ahead = prefetch(s, ahead, end + axis_first(a)[x + 4 < stop ? x + 4 : stop - 1] - begin);
+            make_four(entries, begin, a, aligned, count, channels, x, stop, from, dst);
         }
         x = stop;
+    }
+}
+
+/* Loops over few pairs are unrolled, each for its number of them. */
+INLINE void across(
+    const strip *s, int channels, int pixel, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk
+) {
+    int count = a->span / 2;
+    if (a->aligned) {
+        across_by(s, channels, pixel, a, 1, count, from, to, dst, chunk);
+        return;
+    }
+    switch (count) {
+    case 1: across_by(s, channels, pixel, a, 0, 1, from, to, dst, chunk); return;
+    case 2: across_by(s, channels, pixel, a, 0, 2, from, to, dst, chunk); return;
+    case 3: across_by(s, channels, pixel, a, 0, 3, from, to, dst, chunk); return;
+    default: across_by(s, channels, pixel, a, 0, count, from, to, dst, chunk);
     }
 }
 

@@ -28,7 +28,7 @@ typedef struct {
 
 int chunk_lines(const axis *a) {
     int scale = (a->stop - a->start) / a->lines + 1;
-    return a->span + 3 * scale + 4;
+    return a->span + 3 * scale + 20;
 }
 
 int64_t chunk_bytes(const axis *a) {

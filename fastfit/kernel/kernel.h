@@ -24,7 +24,7 @@ typedef struct {
     int32_t start;   /* input lines from here ... */
     int32_t stop;    /* ... to here are read */
     int32_t aligned; /* whether all pairs begin at even input lines */
-    int32_t span;    /* the most input lines that a line reads, a pair's empty half included */
+    int32_t span;    /* the most input lines that a line reads; with pairs that are not aligned, all read so many */
 } axis;
 
 /* A pair of integer weights of 22 bits: w = high * 65536 + low, both halves signed; the first tap's in the lower

@@ -7,7 +7,9 @@
 
 enum filter { BOX, BILINEAR, HAMMING, BICUBIC, LANCZOS, MKS2013, MKS2021, FILTERS };
 static const double SUPPORT[FILTERS] = {0.5, 1.0, 1.0, 2.0, 3.0, 2.5, 4.5};
-enum { MOST_OVERLAPPING = 9 }; /* taps of pairs that begin anywhere: from a sweep of 0.3 to 3 times the size */
+/* Lines of so few taps have pairs that begin anywhere, and all the same number of them: that is worth more than the second
+   half of the entries which a pass across makes for it. */
+enum { MOST_OVERLAPPING = 9 };
 
 /* Taylor series within pi / 4, to half a unit in the last place. Own, so that no library is needed. */
 static void sine_cosine(double x, double *sine, double *cosine) {
@@ -98,10 +100,10 @@ static void normalize(double *w, int count) {
     for (int i = 0; i < count; i++) w[i] /= total;
 }
 
-/* Round weights as Pillow does, halves away from 0, and put them in pairs; the first tap may be a pair's second. */
-static int pack_pairs(const double *w, int count, int odd, pair *pairs) {
-    int made = (count + odd + 1) / 2;
-    for (int i = 0; i < made; i++) {
+/* Round weights as Pillow does, halves away from 0, and put them in pairs; the first tap may be a pair's second, and
+   pairs behind the last tap are 0. */
+static void pack_pairs(const double *w, int count, int odd, pair *pairs, int room) {
+    for (int i = 0; i < room; i++) {
         int32_t low = 0, high = 0;
         for (int half = 0; half < 2; half++) {
             int tap = 2 * i + half - odd;
@@ -114,7 +116,6 @@ static int pack_pairs(const double *w, int count, int odd, pair *pairs) {
         }
         pairs[i] = (pair){low, high};
     }
-    return made;
 }
 
 /* Compute lines [from, to) of the `n_out` that show [low, high) of `n_in` input lines; of doubles, or of integers.
@@ -150,13 +151,18 @@ EXPORT int64_t fastfit_axis(
         if (doubles) {
             double *own = (double *)(counts + lines) + (int64_t)i * taps;
             for (int tap = 0; tap < count; tap++) own[tap] = line[tap];
-            counts[i] = count;
-        } else
-            counts[i] = pack_pairs(line, count, odd, (pair *)(counts + lines) + (int64_t)i * taps);
-        int read = doubles ? count : 2 * counts[i];
-        if (read > a->span) a->span = read;
+            if (count > a->span) a->span = count;
+        } else {
+            pack_pairs(line, count, odd, (pair *)(counts + lines) + (int64_t)i * taps, taps);
+            if (count + odd > a->span) a->span = count + odd;
+        }
+        counts[i] = count + odd;
         if (first[i] < a->start) a->start = first[i];
         if (end > a->stop) a->stop = end;
+    }
+    if (!doubles) {
+        a->span = (a->span + 1) / 2 * 2;
+        for (int i = 0; i < lines; i++) counts[i] = aligned ? (counts[i] + 1) / 2 : a->span / 2;
     }
     return bytes;
 }
