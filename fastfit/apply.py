@@ -10,9 +10,10 @@ from fastfit.arrays import as_image, check_out, fill_for
 from fastfit.border import fill_around
 from fastfit.channels import to_channels
 from fastfit.conversion import Conversion
+from fastfit.errors import OptionError
 from fastfit.geometry import Plan
 from fastfit.resample import Resampler, Task, put, resampler
-from fastfit.types import Image, Size
+from fastfit.types import Box, Image, Size
 from fastfit.words import FILLS, Layout, Resample
 
 __all__ = ["Look", "Recipe", "form", "recipe"]
@@ -107,9 +108,15 @@ def recipe(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) 
     shape, dtype = _form(look, plan.dst, given, kind, flat=flat)
     channels, _ = look.conversion.form(given, kind)
     drawn = look.fill if isinstance(look.fill, str) and look.fill in FILLS else None
+    if drawn == "blur" and channels > MOST_COLORED:
+        raise OptionError("fill", f"a level, edge or reflect for {channels} channels", "'blur'")
     fill = fill_for(0 if drawn else look.fill, kind, channels)
     shown, window = plan.shown, plan.shown_of_crop
     is_padded = shown != (0, 0, *plan.dst)
+    if is_padded and drawn in ("reflect", "blur") and plan.canvas is not None:
+        # These borders are made of all of the picture, and not only of what the window shows.
+        cut = _cut_out(recipe(look, plan.whole, given, kind, False), plan.canvas, plan.dst)
+        return Recipe(shape, dtype, look.layout == "CHW", cut, (0, 0, *plan.dst), None, None, alpha=False)
     border = look.conversion.levels(fill, channels, dtype) if is_padded and drawn is None else None
     alpha = look.alpha and given in (2, 4)
     task = Task(plan.src, given, kind, plan.crop, plan.inner_size, window, look.resample, alpha, look.reducing_gap)
@@ -129,6 +136,18 @@ def recipe(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) 
         drawn if is_padded else None,
         alpha and channels == given,
     )
+
+
+def _cut_out(whole: Recipe, canvas: Box, size: Size) -> Resampler:
+    """Fit the whole result, and keep the part that begins so far from its corner."""
+    left, top = int(-canvas.left), int(-canvas.top)
+
+    def run(image: Image, out: Image) -> None:
+        fitted = whole(image)
+        fitted = fitted.transpose(1, 2, 0) if whole.planes else fitted
+        out[...] = fitted[top : top + size.height, left : left + size.width]
+
+    return run
 
 
 def _rechanneled(task: Task, resample: Resampler, ground: Image, look: Look) -> Resampler:

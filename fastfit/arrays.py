@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fastfit.errors import ImageError, OptionError, describe
-from fastfit.types import Image
+from fastfit.pillow_memory import samples
+from fastfit.types import MOST_COLORED, Image
 
 __all__ = [
     "Fill",
@@ -60,7 +61,7 @@ def as_array(image: Any) -> Image:
     if isinstance(image, np.ndarray):
         return image
     if hasattr(image, "getbands") and hasattr(image, "getexif"):
-        image = _upright(image)
+        return samples(_upright(image))
     try:
         if hasattr(image, "__array_interface__") or hasattr(image, "__array__"):
             return np.asarray(image)
@@ -81,11 +82,12 @@ def as_image(image: Image) -> Image:
     """
     if image.dtype not in _DTYPES or not image.dtype.isnative:
         raise ImageError("image", "dtype uint8, uint16 or float32", f"{image.dtype.str} ({image.dtype.name})")
-    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
+    first = image.ndim == 3 and 1 <= image.shape[0] <= 4 < image.shape[2]
+    if image.ndim not in (2, 3) or first:
         got = describe(image.shape)
-        if image.ndim == 3 and 1 <= image.shape[0] <= 4 < image.shape[2]:
+        if first:
             got += ": channels first? permute(1, 2, 0) of a tensor and np.moveaxis(…, 0, -1) put them last"
-        raise ImageError("image", "shape (H, W) or (H, W, C) with C from 1 to 4", got)
+        raise ImageError("image", "shape (H, W) or (H, W, C)", got)
     if 0 in image.shape:
         raise ImageError("image", "at least one pixel", f"shape {image.shape}")
     return image if image.ndim == 3 else image[..., None]
@@ -101,6 +103,8 @@ def fill_for(fill: float | tuple[float, ...] | str, dtype: np.dtype[Any], channe
         Neither one value nor one for each channel, or beyond what the dtype holds.
     """
     if isinstance(fill, str):  # a colour, in levels of 8 bits, of whatever range the image has
+        if channels > MOST_COLORED:
+            raise OptionError("fill", f"levels for {channels} channels; colors have up to {MOST_COLORED}", describe(fill))
         scale = np.iinfo(dtype).max / 255 if np.issubdtype(dtype, np.integer) else 1 / 255
         fill = tuple(level * scale for level in colour_levels(as_levels(fill), channels))
     values = np.atleast_1d(np.asarray(fill, dtype=np.float64))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastfit.errors import OptionError
-from fastfit.types import Image
+from fastfit.types import MOST_COLORED, Image
 
 __all__ = ["CHANNELS", "flatten", "to_channels"]
 
@@ -36,7 +36,7 @@ def to_channels(image: Image, channels: int, ground: npt.NDArray[Any], *, alpha:
     Raises
     ------
     OptionError
-        The image has 2 or 4 channels, none of them alpha: nobody can say what to drop.
+        The image has 2 or 4 channels, none of them alpha, or more: nobody can say what to drop.
 
     Notes
     -----
@@ -47,6 +47,8 @@ def to_channels(image: Image, channels: int, ground: npt.NDArray[Any], *, alpha:
     if given == channels:
         return image
     has_alpha = given in (2, 4)
+    if given > MOST_COLORED:
+        raise OptionError("channels", f"None for an image of {given}: it has no colors", str(channels))
     if has_alpha and not alpha:
         raise OptionError("channels", f"{given} or None for an image of {given} without alpha", str(channels))
     colours, veil = (image[..., :-1], image[..., -1:]) if has_alpha else (image, None)

@@ -93,8 +93,6 @@ def as_fill(fill: Any) -> float | tuple[float, ...] | str:
     if _is_one(fill):
         return as_one_number("fill", fill)
     values = _as_numbers("fill", fill)
-    if len(values) > 4:
-        raise OptionError("fill", "up to 4 numbers", describe(fill))
     return values if len(values) > 1 else values[0]
 
 
@@ -119,9 +117,8 @@ def as_levels(name: str, values: Any, channels: int | None) -> tuple[float, ...]
     if values is None:
         return None
     levels = (as_one_number(name, values),) if _is_one(values) else _as_numbers(name, values)
-    allowed = (1, channels) if channels else (1, 2, 3, 4)
-    if len(levels) not in allowed:
-        raise OptionError(name, f"{' or '.join(map(str, allowed))} numbers", describe(values))
+    if channels and len(levels) not in (1, channels):
+        raise OptionError(name, f"1 or {channels} numbers", describe(values))
     if name == "std" and 0 in levels:
         raise OptionError(name, "numbers other than 0", describe(values))
     return levels

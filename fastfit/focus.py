@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastfit.errors import OptionError, describe
 from fastfit.resample import resample_into
-from fastfit.types import Box, Image
+from fastfit.types import MOST_COLORED, Box, Image
 
 __all__ = ["focus"]
 
@@ -57,7 +57,7 @@ def focus(image: Image, part: Box, crop: tuple[float, float], how: str) -> tuple
     Raises
     ------
     OptionError
-        Another word.
+        Another word, or an image of more than 4 channels.
 
     Notes
     -----
@@ -89,6 +89,8 @@ def focus(image: Image, part: Box, crop: tuple[float, float], how: str) -> tuple
     score = {"attention": _attention, "entropy": _entropy}.get(how)
     if score is None:
         raise OptionError("how", "attention or entropy", describe(how))
+    if image.shape[2] > MOST_COLORED:
+        raise OptionError("centering", f"numbers or a place for an image of {image.shape[2]} channels", describe(how))
     shares = min(1.0, crop[0] / part.width), min(1.0, crop[1] / part.height)
     if min(shares) == 1:
         return 0.5, 0.5

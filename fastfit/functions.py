@@ -22,7 +22,7 @@ def fit(
     Parameters
     ----------
     image : ndarray, (H, W) or (H, W, C); PIL image; tensor
-        C from 1 to 4; ``uint8``, ``uint16`` or ``float32``; any strides. Only read.
+        Any C; ``uint8``, ``uint16`` or ``float32``; any strides. Only read.
     size, mode, **options
         As in `Fit`.
     out : ndarray, optional

@@ -20,9 +20,12 @@ class Plan(Placement):
     """What a fit does to an image: read `crop`, write it to `inner`, fill the rest.
 
     Immutable and hashable; equal inputs give equal plans. `inner` is on whole pixels; in a `window` of a plan it
-    reaches beyond the result. What it does to the picture
-    its methods do to annotations: `points`, `boxes`, `mask`; `inverse` goes the way back.
+    may reach beyond the result. What a plan does to the picture its methods do to annotations: `points`, `boxes`,
+    `mask`; `inverse` goes the way back.
     """
+
+    canvas: Box | None = None
+    """In a `window`: where the whole result lies, in pixels of this one. None in a plan of the whole."""
 
     @property
     def inner_size(self) -> Size:
@@ -40,21 +43,21 @@ class Plan(Placement):
 
     @property
     def shown(self) -> Box:
-        """The part of the result that holds the picture, on whole pixels: `inner`, as far as the result reaches."""
+        """The part of the result that holds the picture: `inner`, as far as the result reaches."""
         left, top, right, bottom = self.inner
         return Box(max(left, 0), max(top, 0), min(right, self.dst.width), min(bottom, self.dst.height))
 
     @property
     def shown_of_crop(self) -> Box:
         """The same in pixels of the whole resized crop, which `inner` holds."""
-        (x, y, *_), (left, top, right, bottom) = self.inner, self.shown
-        return Box(left - x, top - y, right - x, bottom - y)
+        return _moved(self.shown, self.inner.left, self.inner.top)
 
     @property
     def cropped(self) -> float:
         """Share of the source that is not shown, from 0 to 1."""
-        across, down = self.shown.width / self.inner.width, self.shown.height / self.inner.height
-        return max(0.0, 1.0 - self.crop.width * across / self.src.width * (self.crop.height * down / self.src.height))
+        width = self.crop.width * self.shown.width / self.inner.width
+        height = self.crop.height * self.shown.height / self.inner.height
+        return max(0.0, 1.0 - width / self.src.width * (height / self.src.height))
 
     @property
     def padded(self) -> float:
@@ -85,13 +88,22 @@ class Plan(Placement):
         if any(edge != int(edge) for edge in part):
             raise OptionError("box", "whole pixels of the result", describe(box))
         left, top, right, bottom = (int(edge) for edge in part)
-        x0, y0, x1, y1 = self.inner
-        found = replace(
-            self, dst=Size(right - left, bottom - top), inner=Box(x0 - left, y0 - top, x1 - left, y1 - top)
-        )
+        inner = _moved(self.inner, left, top)
+        canvas = _moved(self.canvas or Box(0, 0, *self.dst), left, top)
+        size = Size(right - left, bottom - top)
+        found = replace(self, dst=size, inner=inner, canvas=None if canvas == (0, 0, *size) else canvas)
         if found.shown.width < 1 or found.shown.height < 1:
             raise OptionError("box", "a part of the result that shows some of the picture", describe(box))
         return found
+
+    @property
+    def whole(self) -> "Plan":
+        """The plan that this is a `window` of, or the plan itself."""
+        if self.canvas is None:
+            return self
+        left, top, right, bottom = self.canvas
+        size = Size(int(right - left), int(bottom - top))
+        return replace(self, dst=size, inner=_moved(self.inner, left, top), canvas=None)
 
     def snapped(self) -> "Plan":
         """Return the plan with `crop` on whole pixels, as `cv2.resize` on an array slice needs it.
@@ -257,6 +269,11 @@ def _contain(part: Box, dst: Size, centering: tuple[float, float]) -> Box:
     left = round((dst.width - width) * centering[0])
     top = round((dst.height - height) * centering[1])
     return Box(left, top, left + width, top + height)
+
+
+def _moved(box: Box, left: float, top: float) -> Box:
+    """Return a box as it is seen from another corner."""
+    return Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
 
 
 def _snap(low: float, high: float, limit: int) -> tuple[int, int]:

@@ -323,7 +323,7 @@ class Fit:
         Parameters
         ----------
         image : ndarray, (H, W) or (H, W, C); PIL image; tensor
-            C from 1 to 4; ``uint8``, ``uint16`` or ``float32``; any strides. Only read. A PIL image is turned
+            Any C; ``uint8``, ``uint16`` or ``float32``; any strides. Only read. A PIL image is turned
             upright by its orientation tag, and becomes RGB, RGBA or grey if it has a palette, inks, or a
             transparent level. What else has ``__array_interface__``, ``__array__`` or ``__dlpack__`` is taken as
             the array that it is, channels last.

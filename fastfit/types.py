@@ -15,8 +15,10 @@ __all__ = ["Box", "Image", "Size", "SizeLike", "as_box", "as_size"]
 
 MOST_PIXELS = 1 << 24
 """The longest side: up to here a C float, in which Pillow takes the edges of boxes, holds every integer."""
+MOST_COLORED = 4
+"""Channels of images that have colors; those with more are fitted channel by channel."""
 Image: TypeAlias = npt.NDArray[Any]
-"""``(H, W)`` or ``(H, W, C)``, C from 1 to 4; ``uint8``, ``uint16`` or ``float32``."""
+"""``(H, W)`` or ``(H, W, C)``; ``uint8``, ``uint16`` or ``float32``."""
 
 
 _SIZE = re.compile(r"\s*([0-9]{1,9})\s*[xX×]\s*([0-9]{1,9})\s*")

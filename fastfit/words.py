@@ -7,6 +7,7 @@ __all__ = [
     "CENTERINGS",
     "COLLISIONS",
     "COLORS",
+    "CONVOLUTIONS",
     "FILLS",
     "FORMATS",
     "FRAMES",
@@ -47,7 +48,8 @@ Resample: TypeAlias = Literal[
 Layout: TypeAlias = Literal["HWC", "CHW"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 RESAMPLES: tuple[Resample, ...] = get_args(Resample)
-"""Seven convolutions, as Pillow's; five of OpenCV's interpolations."""
+"""Pillow's convolutions first, then OpenCV's interpolations."""
+CONVOLUTIONS: tuple[Resample, ...] = RESAMPLES[:7]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 MAX_CROP = 0.25
 """The share of a picture that ``auto`` crops away at most: 16:9 of 4:3 just so."""

@@ -16,12 +16,15 @@ from fastfit.cli.groups import (
 )
 from fastfit.version import __version__
 from fastfit.words import (
+    CONVOLUTIONS,
     MAX_CROP,
     MODES,
     RESAMPLES,
 )
 
 __all__ = ["parser"]
+
+_INTERPOLATIONS = RESAMPLES[len(CONVOLUTIONS) :]
 
 _EXAMPLES = """\
 examples:
@@ -103,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
         choices=RESAMPLES,
         default="lanczos",
         metavar="FILTER",
-        help=f"Pillow's {', '.join(RESAMPLES[:5])}; OpenCV's {', '.join(RESAMPLES[5:])} (default: lanczos)",
+        help=f"Pillow's {', '.join(CONVOLUTIONS)}; OpenCV's {', '.join(_INTERPOLATIONS)} (default: lanczos)",
     )
     fit.add_argument(
         "--centering",

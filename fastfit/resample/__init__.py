@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from fastfit.resample import reference
-from fastfit.resample.alpha import premultiplied, unpremultiply
+from fastfit.resample.alpha import most_alpha, premultiplied, unpremultiply
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate
 from fastfit.kernel.library import NUMPY, chosen, wanted
 from fastfit.resample.native import Native
@@ -134,7 +134,7 @@ def _weighted(task: Task, planned: Passes, image: Image, out: Image) -> None:
     floats = np.empty((planned.size.height, planned.size.width, task.channels), np.float32)
     wide = task._replace(dtype=np.dtype(np.float32), out_dtype=None, store=None)
     _convolution(wide, planned, premultiply=False, unpremultiply=False)(image, floats)
-    unpremultiply(floats)
+    unpremultiply(floats, most_alpha(image))
     put(as_dtype(floats, task.dtype), out, task.store)
 
 

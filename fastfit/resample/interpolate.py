@@ -14,6 +14,8 @@ INTERPOLATIONS: dict[str, int] = {
     "area": cv2.INTER_AREA,
     "nearest": cv2.INTER_NEAREST,
 }
+_MOST_OF_AREA = 4
+"""Channels that ``INTER_AREA`` takes at once; the others take any number."""
 
 
 def interpolate(image: Image, box: Box, size: Size, resample: str) -> Image:
@@ -39,5 +41,9 @@ def interpolate(image: Image, box: Box, size: Size, resample: str) -> Image:
     crop = image[top:bottom, left:right]
     if (crop.shape[1], crop.shape[0]) == size:
         return crop
-    resized = cv2.resize(crop, size, interpolation=INTERPOLATIONS[resample])
-    return np.asarray(resized.reshape(size.height, size.width, image.shape[2]))
+    channels, each = crop.shape[2], _MOST_OF_AREA if resample == "area" else crop.shape[2]
+    parts = [
+        cv2.resize(crop[..., at : at + each], size, interpolation=INTERPOLATIONS[resample]).reshape(*size[::-1], -1)
+        for at in range(0, channels, each)
+    ]
+    return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2))
