@@ -12,8 +12,8 @@ from fastfit.channels import to_channels
 from fastfit.conversion import Conversion
 from fastfit.errors import OptionError
 from fastfit.geometry import Plan
-from fastfit.resample import Resampler, Task, put, resampler
-from fastfit.types import Box, Image, Size
+from fastfit.resample import Queue, Resampler, Task, put, resample_later, resampler
+from fastfit.types import MOST_COLORED, Box, Image, Size
 from fastfit.words import FILLS, Layout, Resample
 
 __all__ = ["Look", "Recipe", "form", "recipe"]
@@ -70,8 +70,8 @@ class Recipe:
     alpha: bool
     """Whether the result's last channel is alpha."""
 
-    def __call__(self, image: Image, out: Image | None = None) -> Image:
-        """Fit ``(H, W)`` or ``(H, W, C)``, only read, into `out` or a new array.
+    def __call__(self, image: Image, out: Image | None = None, queue: Queue | None = None) -> Image:
+        """Fit ``(H, W)`` or ``(H, W, C)``, only read, into `out` or a new array: now, or when the queue runs.
 
         Raises
         ------
@@ -90,7 +90,8 @@ class Recipe:
             canvas[:top] = canvas[bottom:] = self.border
             canvas[top:bottom, :left] = canvas[top:bottom, right:] = self.border
         inner = canvas if self.border is None and self.drawn is None else canvas[top:bottom, left:right]
-        self.resample(image if image.ndim == 3 else image[..., None], inner)
+        later = queue if self.drawn is None else None
+        resample_later(self.resample, image if image.ndim == 3 else image[..., None], inner, later)
         if self.drawn is not None:
             fill_around(canvas, self.shown, self.drawn, alpha=self.alpha)
         return out

@@ -104,7 +104,9 @@ def fill_for(fill: float | tuple[float, ...] | str, dtype: np.dtype[Any], channe
     """
     if isinstance(fill, str):  # a colour, in levels of 8 bits, of whatever range the image has
         if channels > MOST_COLORED:
-            raise OptionError("fill", f"levels for {channels} channels; colors have up to {MOST_COLORED}", describe(fill))
+            raise OptionError(
+                "fill", f"levels for {channels} channels; colors have up to {MOST_COLORED}", describe(fill)
+            )
         scale = np.iinfo(dtype).max / 255 if np.issubdtype(dtype, np.integer) else 1 / 255
         fill = tuple(level * scale for level in colour_levels(as_levels(fill), channels))
     values = np.atleast_1d(np.asarray(fill, dtype=np.float64))

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastfit.arrays import as_array, describe_out, overlap
 from fastfit.errors import FastfitError, ImageError, OptionError, describe
+from fastfit.resample import Queue
 from fastfit.spec import Fit
 from fastfit.threads import cores, single_threaded
 from fastfit.types import Image, as_integer
@@ -21,13 +22,23 @@ from fastfit.types import Image, as_integer
 __all__ = ["fit_many"]
 
 ReturnAs: TypeAlias = Literal["array", "list", "generator"]
+Backend: TypeAlias = Literal["threads", "joblib"]
+_Item: TypeAlias = tuple[int, Any]
+"""An image and its number."""
+_Done: TypeAlias = tuple[list[Image], Exception | None]
+"""The results of a group's images, up to the first that cannot be fitted, and what that one raises."""
+_Fitter: TypeAlias = Callable[[list[_Item]], _Done]
+"""Fits a group of images."""
 
 _ROWS = 64
 """Of a buffer for images whose number nobody knows yet; it doubles as they come."""
 _MOST_ROWS = 1024
 """To begin with, whatever an iterator says of its length."""
 _AHEAD = 2
-"""Images at work or waiting to be taken, for each thread."""
+"""Groups at work or waiting to be taken, for each thread."""
+_TOGETHER = 6_000_000
+"""Samples that a group of several images has at most: some 2 ms of work. Shorter calls make threads wait for each
+other: handing over the interpreter's lock takes 40 µs."""
 
 
 @overload
@@ -35,25 +46,39 @@ def fit_many(
     images: Iterable[Any],
     spec: Fit,
     *,
-    n_jobs: int = -1,
+    n_jobs: int | None = None,
     out: Image | None = None,
     return_as: Literal["array"] = "array",
+    backend: Backend = "threads",
 ) -> Image: ...
 @overload
 def fit_many(
-    images: Iterable[Any], spec: Fit, *, n_jobs: int = -1, out: None = None, return_as: Literal["list"]
+    images: Iterable[Any],
+    spec: Fit,
+    *,
+    n_jobs: int | None = None,
+    out: None = None,
+    return_as: Literal["list"],
+    backend: Backend = "threads",
 ) -> list[Image]: ...
 @overload
 def fit_many(
-    images: Iterable[Any], spec: Fit, *, n_jobs: int = -1, out: None = None, return_as: Literal["generator"]
+    images: Iterable[Any],
+    spec: Fit,
+    *,
+    n_jobs: int | None = None,
+    out: None = None,
+    return_as: Literal["generator"],
+    backend: Backend = "threads",
 ) -> Generator[Image, None, None]: ...
 def fit_many(
     images: Iterable[Any],
     spec: Fit,
     *,
-    n_jobs: int = -1,
+    n_jobs: int | None = None,
     out: Image | None = None,
     return_as: ReturnAs = "array",
+    backend: Backend = "threads",
 ) -> Image | list[Image] | Generator[Image, None, None]:
     """Fit many images, of any mix of sizes, in threads.
 
@@ -65,14 +90,19 @@ def fit_many(
     spec : Fit
         What is done to each. For an array every result must have the same shape and dtype: with `channels`, grey,
         RGB and RGBA images may be mixed.
-    n_jobs : int
-        Threads: a number, -1 for one on each core, -2 for one less, and so on. 1 works in the calling thread.
+    n_jobs : int, optional
+        Threads: a number, -1 for one on each core (the default), -2 for one less, and so on. 1 works in the
+        calling thread. With ``backend="joblib"``, joblib's `n_jobs`; by default that of `parallel_config`.
     out : ndarray, (N, *shape), optional
         Written and returned instead of a new array; of the dtype and the shape that ``spec.form`` tells, N the
         number of images, any strides. It may be the NumPy view of a torch tensor in pinned or shared memory.
     return_as : {"array", "list", "generator"}
         One array of all results; a list, in which each may have a shape of its own; or a generator, that goes on
-        with the next images while its consumer is at work, but no further than two for each thread.
+        with the next images while its consumer is at work, but no further than two groups for each thread.
+    backend : {"threads", "joblib"}
+        Who works: threads of this function, or ``joblib.Parallel`` as ``joblib.parallel_config`` sets it. Its
+        processes get copies of the images and send back copies of the results; `out` and the generator need a
+        backend that works in threads.
 
     Returns
     -------
@@ -90,8 +120,9 @@ def fit_many(
 
     Notes
     -----
-    While threads are at work, OpenCV is limited to one thread in the whole process; what the caller had set holds
-    again as soon as they pause.
+    Small arrays of a list or a stack go to the kernel in groups that take some milliseconds: with a call for each,
+    threads would wait for each other. While threads are at work, OpenCV is limited to one thread in the whole
+    process; what the caller had set holds again as soon as they pause.
 
     Examples
     --------
@@ -108,11 +139,69 @@ def fit_many(
     if out is not None and return_as != "array":
         raise OptionError("out", f'None with return_as="{return_as}"', describe(out))
     source = _as_images(images)
-    jobs = min(_as_jobs(n_jobs), max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize)
+    run = _runner(backend, n_jobs, source, in_place=out is not None or return_as == "generator")
     if return_as == "array":
-        return _into_rows(source, spec, jobs, out)
-    results = _fitted(enumerate(source), lambda _, image: spec(image), jobs)
-    return list(results) if return_as == "list" else results
+        return _into_rows(source, spec, run, out)
+    results = run(_groups(enumerate(source), source, run.jobs), _Results(spec))
+    return list(_each(results)) if return_as == "list" else _each(results)
+
+
+def _each(groups: Iterator[_Done]) -> Generator[Image, None, None]:
+    """Yield the results of groups, and raise the first error; to leave half-way ends the work on the rest."""
+    try:
+        for results, error in groups:
+            yield from results
+            if error is not None:
+                raise error
+    finally:
+        if isinstance(groups, Generator):
+            groups.close()
+
+
+class _Threads:
+    """Fits groups in threads of its own, or, if one is enough, in the calling thread; in order."""
+
+    shares_memory = True
+
+    def __init__(self, n_jobs: int | None, source: Any) -> None:
+        most = max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize
+        self.jobs = min(_as_jobs(-1 if n_jobs is None else n_jobs), most)
+
+    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[_Done]:
+        return map(fitter, groups) if self.jobs == 1 else _in_threads(groups, fitter, self.jobs)
+
+
+class _Joblib:
+    """Fits groups by ``joblib.Parallel``, as ``joblib.parallel_config`` sets it; in order."""
+
+    def __init__(self, n_jobs: int | None) -> None:
+        # Imported where it is used, for it loads much that nobody else needs.
+        from joblib import Parallel, delayed
+
+        self.parallel, self.delayed = Parallel(n_jobs=n_jobs, return_as="generator"), delayed
+        self.jobs = max(1, self.parallel.n_jobs or 1)
+        from joblib.parallel import get_active_backend
+
+        self.shares_memory = bool(get_active_backend()[0].supports_sharedmem)
+
+    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[_Done]:
+        found: Iterator[_Done] = self.parallel(self.delayed(fitter)(group) for group in groups)
+        return found
+
+
+_Runner: TypeAlias = _Threads | _Joblib
+
+
+def _runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool) -> _Runner:
+    if backend == "threads":
+        return _Threads(n_jobs, source)
+    if backend != "joblib":
+        raise OptionError("backend", "threads or joblib", describe(backend))
+    found = _Joblib(n_jobs)
+    if in_place and not found.shares_memory:
+        expected = "threads, or a backend of joblib's that works in threads, for out= and the generator"
+        raise OptionError("backend", expected, "joblib with processes")
+    return found
 
 
 def _as_jobs(value: int) -> int:
@@ -146,10 +235,10 @@ def _as_images(images: Any) -> Any:
     return images
 
 
-def _into_rows(source: Any, spec: Fit, jobs: int, out: Image | None) -> Image:
+def _into_rows(source: Any, spec: Fit, run: _Runner, out: Image | None) -> Image:
     """Fit into the rows of one array; where their number is unknown it grows between rounds of threads."""
     hint = _count(source)
-    numbered: Iterator[tuple[int, Any]] = enumerate(source)
+    numbered: Iterator[_Item] = enumerate(source)
     first = next(numbered, None)
     if first is None:
         if isinstance(out, np.ndarray) and out.shape[:1] == (0,):
@@ -161,7 +250,7 @@ def _into_rows(source: Any, spec: Fit, jobs: int, out: Image | None) -> Image:
     numbered = chain([first], numbered)
     done = 0
     while True:
-        done += sum(1 for _ in _fitted(islice(numbered, len(rows) - done), _Rows(rows, spec), jobs))
+        done = _fill(rows, done, _groups(islice(numbered, len(rows) - done), source, run.jobs), spec, run)
         more = next(numbered, None) if done == len(rows) else None
         if more is None:
             break
@@ -174,6 +263,18 @@ def _into_rows(source: Any, spec: Fit, jobs: int, out: Image | None) -> Image:
             raise OptionError("out", "one row for each image", f"{len(out)} rows for {done}")
         rows.resize((done, *rows.shape[1:]), refcheck=False)
     return rows
+
+
+def _fill(rows: Image, done: int, groups: Iterator[list[_Item]], spec: Fit, run: _Runner) -> int:
+    """Fit groups into the rows from `done` on, and return how many are done then."""
+    if run.shares_memory:
+        return done + sum(1 for _ in _each(run(groups, _Rows(rows, spec))))
+    for result in _each(run(groups, _Results(spec))):
+        with _about(done):
+            _check_row(rows, result.shape, result.dtype, spec)
+        rows[done] = result
+        done += 1
+    return done
 
 
 def _count(source: Any) -> int:
@@ -199,47 +300,85 @@ def _as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any)
     return out
 
 
+def _groups(numbered: Iterator[_Item], source: Any, jobs: int) -> Iterator[list[_Item]]:
+    """Yield images in groups: small arrays that are all there together, whatever else alone."""
+    known = len(source) if isinstance(source, (list, tuple, np.ndarray)) else 1
+    most = max(1, known // (_AHEAD * jobs))
+    group: list[_Item] = []
+    samples = 0
+    for index, image in numbered:
+        more = image.size if isinstance(image, np.ndarray) else _TOGETHER
+        if group and samples + more > _TOGETHER:
+            yield group
+            group, samples = [], 0
+        group.append((index, image))
+        samples += more
+        if len(group) == most:
+            yield group
+            group, samples = [], 0
+    if group:
+        yield group
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """Fits a group into new arrays."""
+
+    spec: Fit
+
+    def __call__(self, group: list[_Item]) -> _Done:
+        return _fit_group(group, lambda _, image, queue: self.spec.fit_later(image, None, queue))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Fits an image into its row."""
+    """Fits a group into its rows."""
 
     rows: Image
     spec: Fit
 
-    def __call__(self, index: int, image: Any) -> None:
+    def __call__(self, group: list[_Item]) -> _Done:
+        return _fit_group(group, self._fit)
+
+    def _fit(self, index: int, image: Any, queue: Queue) -> Image:
         array, row = as_array(image), self.rows[index]
-        shape, dtype = self.spec.form(array)
-        if (shape, dtype) != (row.shape, row.dtype):
-            size = slice(1, None) if self.spec.layout == "CHW" else slice(2)
-            rest = "; channels=3 makes grey and RGBA alike" if shape[size] == row.shape[size] else ""
-            raise ImageError(
-                "image", f"a result of {row.dtype} {row.shape}, as the first{rest}", f"{dtype} {shape}"
-            )
+        _check_row(self.rows, *self.spec.form(array), self.spec)
         if overlap(self.rows, array):
             raise OptionError("out", "memory apart from the images'", "an overlap")
-        self.spec(array, row)
+        return self.spec.fit_later(array, row, queue)
 
 
-_Call: TypeAlias = Callable[[int, Any], Any]
+def _check_row(rows: Image, shape: tuple[int, ...], dtype: np.dtype[Any], spec: Fit) -> None:
+    expected = rows.shape[1:]
+    if (shape, dtype) != (expected, rows.dtype):
+        size = slice(1, None) if spec.layout == "CHW" else slice(2)
+        rest = "; channels=3 makes grey and RGBA alike" if shape[size] == expected[size] else ""
+        raise ImageError("image", f"a result of {rows.dtype} {expected}, as the first{rest}", f"{dtype} {shape}")
 
 
-def _fitted(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> Generator[Any, None, None]:
-    """Yield what `fit` makes of each image, in order; raise what the first makes that it refuses."""
-    if jobs == 1:
-        return (_fit(fit, *item) for item in numbered)
-    return _in_threads(numbered, fit, jobs)
+def _fit_group(group: list[_Item], fit: Callable[[int, Any, Queue], Image]) -> _Done:
+    queue, results, failed = Queue(), [], None
+    with single_threaded():
+        try:
+            for index, image in group:
+                with _about(index):
+                    results.append(fit(index, image, queue))
+        except Exception as error:  # noqa: BLE001 - raised again where the results before it have been taken
+            failed = error
+        queue.run()
+    return results, failed
 
 
-def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> Generator[Any, None, None]:
+def _in_threads(groups: Iterator[list[_Item]], fitter: _Fitter, jobs: int) -> Generator[_Done, None, None]:
     # Threads of the standard library: joblib's `Parallel` looks for results every 10 ms, which is as long as many
     # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Future[_Done]] = deque()
     wait, here = True, os.getpid()
 
-    def take() -> Any:
+    def take() -> _Done:
         if os.getpid() != here:
             raise RuntimeError("fit_many: a generator cannot go on in a forked process, where its threads are not")
         return waiting.popleft().result()
@@ -247,14 +386,14 @@ def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> G
     try:
         while True:
             try:
-                item = next(numbered, None)
+                group = next(groups, None)
             except Exception:  # comes when it is its turn
                 while waiting:
                     yield take()
                 raise
-            if item is None:
+            if group is None:
                 break
-            waiting.append(pool.submit(_fit, fit, *item))
+            waiting.append(pool.submit(fitter, group))
             if len(waiting) > _AHEAD * jobs:
                 yield take()
         while waiting:
@@ -265,11 +404,6 @@ def _in_threads(numbered: Iterator[tuple[int, Any]], fit: _Call, jobs: int) -> G
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=True)
-
-
-def _fit(fit: _Call, index: int, image: Any) -> Any:
-    with single_threaded(), _about(index):
-        return fit(index, image)
 
 
 @contextmanager

@@ -90,7 +90,9 @@ def focus(image: Image, part: Box, crop: tuple[float, float], how: str) -> tuple
     if score is None:
         raise OptionError("how", "attention or entropy", describe(how))
     if image.shape[2] > MOST_COLORED:
-        raise OptionError("centering", f"numbers or a place for an image of {image.shape[2]} channels", describe(how))
+        raise OptionError(
+            "centering", f"numbers or a place for an image of {image.shape[2]} channels", describe(how)
+        )
     shares = min(1.0, crop[0] / part.width), min(1.0, crop[1] / part.height)
     if min(shares) == 1:
         return 0.5, 0.5

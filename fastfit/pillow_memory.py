@@ -65,7 +65,8 @@ def samples(image: Any) -> Image:
     typestr, channels, apart = form
     width, height = image.size
     pixel = 1 if image.mode == "L" else 4
-    shape, strides = (height, width), (width * pixel, pixel)
+    shape: tuple[int, ...] = (height, width)
+    strides: tuple[int, ...] = (width * pixel, pixel)
     if channels > 1:
         shape, strides = (*shape, channels), (*strides, apart)
     return np.asarray(_Held(array.buffers[1], capsule, typestr=typestr, shape=shape, strides=strides))

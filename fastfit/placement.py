@@ -186,8 +186,12 @@ class Placement:
 
     def _seen(self) -> Box:
         """Return the part of `crop` that the result reaches: all of it, but in a window of a plan."""
-        left, right = _shared((self.inner.left, self.inner.right), self.dst.width, (self.crop.left, self.crop.right))
-        top, bottom = _shared((self.inner.top, self.inner.bottom), self.dst.height, (self.crop.top, self.crop.bottom))
+        left, right = _shared(
+            (self.inner.left, self.inner.right), self.dst.width, (self.crop.left, self.crop.right)
+        )
+        top, bottom = _shared(
+            (self.inner.top, self.inner.bottom), self.dst.height, (self.crop.top, self.crop.bottom)
+        )
         return Box(left, top, right, bottom)
 
     def _moved(self, rows: Floats) -> Floats:

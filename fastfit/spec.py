@@ -8,7 +8,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from fastfit.apply import Look, form, recipe
+from fastfit.apply import Look, Recipe, form, recipe
 from fastfit.arrays import Fill, as_array, as_image
 from fastfit.checks import (
     as_bounds,
@@ -27,7 +27,7 @@ from fastfit.errors import OptionError, describe
 from fastfit.focus import focus
 from fastfit.geometry import Plan, as_mode, as_share, fitting_mode, planned
 from fastfit.presets import Preset
-from fastfit.resample import INTERPOLATIONS
+from fastfit.resample import INTERPOLATIONS, Queue
 from fastfit.sizes import Rule, as_rule
 from fastfit.types import Box, Image, Size, SizeLike, as_box, as_flag, as_sequence, as_size
 from fastfit.words import CENTERINGS, LAYOUTS, MAX_CROP, RESAMPLES, Layout, Mode, Resample
@@ -348,7 +348,7 @@ class Fit:
         A NaN or infinity in a float image reaches the pixels whose window reads it, as in Pillow's mode "F".
         """
         array = as_array(image)
-        return self._apply(self._plan_for(array), array, out)
+        return self._recipe(self._plan_for(array), array)(array, out)
 
     def apply(self, planned: Plan, image: Image, out: Image | None = None) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.
@@ -372,11 +372,15 @@ class Fit:
         """
         if planned.src != _size(image):
             raise OptionError("planned", f"a plan for a source of {_size(image)}", f"one for {planned.src}")
-        return self._apply(planned, image, out)
+        return self._recipe(planned, image)(image, out)
 
-    def _apply(self, planned: Plan, array: Image, out: Image | None) -> Image:
-        picture = as_image(array)
-        return recipe(self._look, planned, picture.shape[2], array.dtype, array.ndim == 2)(array, out)
+    def fit_later(self, image: Any, out: Image | None, queue: Queue) -> Image:
+        """Fit as `__call__` does, but leave the work to a queue where it can do it: see `fastfit.fit_many`."""
+        array = as_array(image)
+        return self._recipe(self._plan_for(array), array)(array, out, queue)
+
+    def _recipe(self, planned: Plan, array: Image) -> Recipe:
+        return recipe(self._look, planned, as_image(array).shape[2], array.dtype, array.ndim == 2)
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,9 @@
 
 import ctypes
 import os
+from collections.abc import Callable
 from functools import cache
+from typing import Any, cast
 
 from fastfit.errors import OptionError, describe
 from fastfit.kernel.sources import LIBRARY, digest
@@ -35,26 +37,24 @@ class Library:
             raise ImportError(f"fastfit's compiled kernel cannot be loaded ({error})") from error
         integer, real, pointer, jobs = ctypes.c_int, ctypes.c_double, ctypes.c_void_p, ctypes.c_char_p
         wide = ctypes.c_int64
-        for name, result, arguments in (
-            ("source", ctypes.c_char_p, []),
-            ("compiler", ctypes.c_char_p, []),
-            ("levels", integer, []),
-            ("axis", wide, [*[integer] * 4, real, real, integer, integer, pointer]),
-            ("work", wide, [jobs, integer]),
-            ("fit", None, [jobs, integer, integer, pointer]),
-            ("reduce", None, [pointer, wide, *[integer] * 7, pointer, pointer]),
-        ):
-            function = getattr(library, f"fastfit_{name}")
-            function.restype, function.argtypes = result, arguments
-            setattr(self, name, function)
-        self.digest: str = library.fastfit_source().decode()
-        self.made_by: str = library.fastfit_compiler().decode()
+
+        def function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+            found = getattr(library, f"fastfit_{name}")
+            found.restype, found.argtypes = result, arguments
+            return cast(Callable[..., Any], found)
+
+        self.axis = function("axis", wide, *[integer] * 4, real, real, integer, integer, pointer)
+        self.work = function("work", wide, jobs, integer)
+        self.fit = function("fit", None, jobs, integer, integer, pointer)
+        self.reduce = function("reduce", None, pointer, wide, *[integer] * 7, pointer, pointer)
+        self.digest: str = function("source", ctypes.c_char_p)().decode()
+        self.made_by: str = function("compiler", ctypes.c_char_p)().decode()
         if self.digest != digest():
             raise ImportError(
                 "fastfit's compiled kernel is not that of its sources; rebuild it: pip install -e . in a checkout, "
                 "pip install --force-reinstall fastfit elsewhere"
             )
-        bits = library.fastfit_levels()
+        bits: int = function("levels", integer)()
         self.runs = [name for bit, name in enumerate(LEVELS) if bits >> bit & 1]
         """The levels that this processor has."""
 
@@ -81,7 +81,9 @@ def chosen() -> tuple[Library | None, str]:
         return None, NUMPY
     library = Library()
     if asked and asked not in library.runs:
-        raise OptionError(ENVIRONMENT, f"one of {', '.join((NUMPY, *library.runs))} on this machine", describe(asked))
+        raise OptionError(
+            ENVIRONMENT, f"one of {', '.join((NUMPY, *library.runs))} on this machine", describe(asked)
+        )
     return library, asked or library.runs[-1]
 
 

@@ -8,16 +8,28 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from fastfit.kernel.library import NUMPY, chosen, wanted
 from fastfit.resample import reference
 from fastfit.resample.alpha import most_alpha, premultiplied, unpremultiply
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate
-from fastfit.kernel.library import NUMPY, chosen, wanted
-from fastfit.resample.native import Native
+from fastfit.resample.native import Job, Native, Queue, is_aligned
 from fastfit.resample.passes import SUPPORT, Passes, plan_passes
 from fastfit.resample.store import Store, as_dtype, place
 from fastfit.types import Box, Image, Size
 
-__all__ = ["INTERPOLATIONS", "SUPPORT", "Resampler", "Store", "Task", "forget", "put", "resample_into", "resampler"]
+__all__ = [
+    "INTERPOLATIONS",
+    "SUPPORT",
+    "Queue",
+    "Resampler",
+    "Store",
+    "Task",
+    "forget",
+    "put",
+    "resample_into",
+    "resample_later",
+    "resampler",
+]
 
 Resampler: TypeAlias = Callable[[Image, Image], None]
 """Takes an image, ``(H, W, C)`` of any strides, only read, and where its result is written, of any strides."""
@@ -60,6 +72,14 @@ def resampler(task: Task) -> Resampler:
     if weighted and task.dtype != np.uint8:
         return lambda image, out: _weighted(task, planned, premultiplied(image), out)
     return _convolution(task, planned, premultiply=weighted, unpremultiply=weighted)
+
+
+def resample_later(resample: Resampler, image: Image, out: Image, queue: Queue | None) -> None:
+    """Call a resampler, or put what it does into a queue if the kernel does all of it."""
+    if queue is not None and isinstance(resample, Job) and is_aligned(out):
+        queue.add(resample, image, out)
+    else:
+        resample(image, out)
 
 
 def resample_into(image: Image, box: Box, out: Image, resample: str, *, alpha: bool) -> None:

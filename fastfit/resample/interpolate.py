@@ -43,7 +43,8 @@ def interpolate(image: Image, box: Box, size: Size, resample: str) -> Image:
         return crop
     channels, each = crop.shape[2], _MOST_OF_AREA if resample == "area" else crop.shape[2]
     parts = [
-        cv2.resize(crop[..., at : at + each], size, interpolation=INTERPOLATIONS[resample]).reshape(*size[::-1], -1)
+        cv2.resize(crop[..., at : at + each], size, interpolation=INTERPOLATIONS[resample])
         for at in range(0, channels, each)
     ]
+    parts = [part.reshape(size.height, size.width, -1) for part in parts]  # OpenCV drops an axis of one channel
     return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2))

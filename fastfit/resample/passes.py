@@ -65,8 +65,8 @@ def plan_passes(source: Size, target: Size, box: Box, window: Box, resample: str
 
     Notes
     -----
-    An axis whose lines are those of the source is not filtered. Height comes first if it loses more than twice what
-    the width loses: of the whole images, so that a window has the pixels of the whole.
+    An axis whose lines are those of the source is not filtered. Height comes first if it loses more than twice
+    what the width loses: of the whole images, so that a window has the pixels of the whole.
     """
     left, top, right, bottom = (float(np.float32(edge)) for edge in box)
     across = _axis(source.width, target.width, left, right, int(window.left), int(window.right), resample)
