@@ -168,8 +168,8 @@ def _fourth_difference(values: Sequence[Image]) -> Image:
 
 
 def _mean_square(values: Image) -> float:
-    flat = values.astype(np.float32).reshape(-1)
-    return float(np.dot(flat, flat)) / flat.size if flat.size else 0.0
+    # Not by np.dot: BLAS sums in another order with each number of threads.
+    return float(np.square(values, dtype=np.float32).mean(dtype=np.float64)) if values.size else 0.0
 
 
 def shrunk_plan(planned: Plan, info: ImageInfo, size: Size, shrink: int) -> Plan:

@@ -11,33 +11,64 @@
 
 typedef __m256d quad;
 
-INLINE quad widened(const uint8_t *samples, int wide) { /* four samples in a row */
+enum { QUADS = 4 }; /* of a pixel in a chunk: of 1 channel 16 rows, of 2 eight, of 3 and 4 four */
+
+INLINE int rows_at_once(int channels) { return channels == 1 ? 16 : channels == 2 ? 8 : 4; }
+
+INLINE double sample_at(const uint8_t *sample, int wide) {
+    return wide ? *(const float *)sample : *(const uint16_t *)sample;
+}
+
+/* Four samples that lie side by side. */
+INLINE quad side_by_side(const uint8_t *samples, int wide) {
     if (wide) return _mm256_cvtps_pd(_mm_loadu_ps((const float *)samples));
     return _mm256_cvtepi32_pd(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)samples)));
 }
 
-INLINE quad apart(const uint8_t *const *rows, int64_t at, int channels, int wide) {
-    double v[4];
-    for (int i = 0; i < 4; i++) {
-        const uint8_t *sample = rows[i / channels] + at + i % channels * (wide ? 4 : 2);
-        v[i] = wide ? *(const float *)sample : *(const uint16_t *)sample;
-    }
+/* The q-th four samples at byte `at` of the rows; `last` if nothing may be read behind the pixel. */
+INLINE quad quad_at(const uint8_t *const *rows, int q, int64_t at, int channels, int wide, int last) {
+    const int size = wide ? 4 : 2;
+    double v[4] = {0, 0, 0, 0};
+    if (channels == 4 || (channels == 3 && !last)) return side_by_side(rows[q] + at, wide);
+    if (channels == 3)
+        for (int i = 0; i < 3; i++) v[i] = sample_at(rows[q] + at + i * size, wide);
+    else
+        for (int i = 0; i < 4; i++)
+            v[i] = sample_at(rows[(4 * q + i) / channels] + at + (4 * q + i) % channels * size, wide);
     return _mm256_setr_pd(v[0], v[1], v[2], v[3]);
 }
 
-/* Load the q-th four lanes at byte `at` of the rows: of 3 or 4 channels a pixel of row q, of 2 of rows 2q and 2q + 1, of
-   1 of rows 4q to 4q + 3. The last pixel of 3 channels has nothing behind it. */
-INLINE quad load(const uint8_t *const *rows, int q, int64_t at, int channels, int wide, int last) {
-    if (channels < 3) return apart(rows + q * 4 / channels, at, channels, wide);
-    if (channels == 3 && last) {
-        uint8_t bytes[16] = {0};
-        memcpy(bytes, rows[q] + at, wide ? 12 : 6);
-        return widened(bytes, wide);
-    }
-    return widened(rows[q] + at, wide);
+/* Four pixels of four rows of one channel, turned: of each pixel the four rows. */
+INLINE void turned(const uint8_t *const *rows, int64_t at, int wide, quad *chunk) {
+    quad a = side_by_side(rows[0] + at, wide), b = side_by_side(rows[1] + at, wide);
+    quad c = side_by_side(rows[2] + at, wide), d = side_by_side(rows[3] + at, wide);
+    quad ab = _mm256_unpacklo_pd(a, b), cd = _mm256_unpacklo_pd(c, d);
+    quad ba = _mm256_unpackhi_pd(a, b), dc = _mm256_unpackhi_pd(c, d);
+    chunk[0] = _mm256_permute2f128_pd(ab, cd, 0x20);
+    chunk[QUADS] = _mm256_permute2f128_pd(ba, dc, 0x20);
+    chunk[2 * QUADS] = _mm256_permute2f128_pd(ab, cd, 0x31);
+    chunk[3 * QUADS] = _mm256_permute2f128_pd(ba, dc, 0x31);
 }
 
-enum { QUADS = 4 };
+/* Put pixels [from, to) of the rows into the chunk, as doubles. */
+INLINE void gather(
+    const uint8_t *const *rows, const strip *s, int channels, int wide, int from, int to, quad *chunk
+) {
+    int x = from;
+    if (channels == 1)
+        for (; x + 4 <= to; x += 4, chunk += 4 * QUADS)
+            for (int q = 0; q < QUADS; q++) turned(rows + 4 * q, x * s->pixel, wide, chunk + q);
+    for (; x < to; x++, chunk += QUADS)
+        for (int q = 0; q < QUADS; q++) chunk[q] = quad_at(rows, q, x * s->pixel, channels, wide, x + 1 == s->width);
+}
+
+INLINE void multiply(const quad *chunk, const double *weights, int count, quad *sums) {
+    for (int q = 0; q < QUADS; q++) sums[q] = _mm256_setzero_pd();
+    for (int tap = 0; tap < count; tap++, chunk += QUADS) {
+        const quad weight = _mm256_set1_pd(weights[tap]);
+        for (int q = 0; q < QUADS; q++) sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(chunk[q], weight));
+    }
+}
 
 INLINE void store(const quad *sums, int channels, int64_t at, uint8_t *const *dst) {
     for (int q = 0; q < QUADS; q++) {
@@ -50,69 +81,63 @@ INLINE void store(const quad *sums, int channels, int64_t at, uint8_t *const *ds
     }
 }
 
-INLINE void across(const strip *s, int channels, const axis *a, int from, int to, uint8_t *const *dst, int wide) {
-    const int together = channels < 3 ? QUADS * 4 / channels : QUADS; /* rows */
-    for (int row = 0; row < s->count; row += together) {
+INLINE int end_of(const axis *a, int line) { return axis_first(a)[line] + axis_count(a)[line]; }
+
+INLINE void across(
+    const strip *s, int channels, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk, int wide
+) {
+    int lines = chunk_lines(a), room = lines > LEAST_CHUNKED ? lines : LEAST_CHUNKED;
+    for (int row = 0; row < s->count; row += rows_at_once(channels)) {
         const uint8_t *rows[ROWS];
         uint8_t *targets[ROWS];
-        for (int i = 0; i < together; i++) { /* rows that are not there are the last one once more */
+        for (int i = 0; i < rows_at_once(channels); i++) { /* rows that are not there are the last one once more */
             int own = row + i < s->count ? row + i : s->count - 1;
             rows[i] = s->rows[own];
             targets[i] = dst[own];
         }
-        for (int x = from; x < to; x++) {
-            const double *w = axis_doubles(a, x);
-            int first = axis_first(a)[x], count = axis_count(a)[x];
-            quad sums[QUADS] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
-            int inside = first + count < s->width ? count : s->width - 1 - first;
-            for (int tap = 0; tap < inside; tap++) {
-                const quad weight = _mm256_set1_pd(w[tap]);
-                for (int q = 0; q < QUADS; q++) {
-                    quad v = load(rows, q, (first + tap) * s->pixel, channels, wide, 0);
-                    sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(v, weight));
-                }
+        for (int x = from; x < to;) {
+            int begin = axis_first(a)[x], stop = x + 1;
+            while (stop < to && end_of(a, stop) - begin <= room) stop++;
+            gather(rows, s, channels, wide, begin, end_of(a, stop - 1), (quad *)chunk);
+            for (; x < stop; x++) {
+                quad sums[QUADS];
+                const quad *first = (const quad *)chunk + (int64_t)(axis_first(a)[x] - begin) * QUADS;
+                multiply(first, axis_doubles(a, x), axis_count(a)[x], sums);
+                store(sums, channels, (int64_t)(x - from) * channels * 4, targets);
             }
-            for (int tap = inside; tap < count; tap++)
-                for (int q = 0; q < QUADS; q++) {
-                    quad v = load(rows, q, (first + tap) * s->pixel, channels, wide, 1);
-                    sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(v, _mm256_set1_pd(w[tap])));
-                }
-            store(sums, channels, (int64_t)(x - from) * channels * 4, targets);
         }
     }
 }
 
 INLINE void across_any(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk, int wide) {
-    switch (s->channels) {
-    case 1: across(s, 1, a, from, to, dst, wide); break;
-    case 2: across(s, 2, a, from, to, dst, wide); break;
-    case 3: across(s, 3, a, from, to, dst, wide); break;
-    case 4: across(s, 4, a, from, to, dst, wide); break;
+    int channels = chunk_lines(a) > MOST_CHUNKED ? 0 : s->channels;
+    switch (channels) {
+    case 1: across(s, 1, a, from, to, dst, chunk, wide); return;
+    case 2: across(s, 2, a, from, to, dst, chunk, wide); return;
+    case 3: across(s, 3, a, from, to, dst, chunk, wide); return;
+    case 4: across(s, 4, a, from, to, dst, chunk, wide); return;
     default: portable_level.across[wide ? FLOAT32 : UINT16](s, a, from, to, dst, chunk);
     }
 }
 
 INLINE void down(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, int wide) {
-    const double *w = axis_doubles(a, line);
-    int count = axis_count(a)[line], bytes = wide ? 4 : 2;
+    const double *weights = axis_doubles(a, line);
+    int count = axis_count(a)[line], size = wide ? 4 : 2;
     int64_t at = 0;
-    for (; at + 16 <= n; at += 16) {
-        quad sums[4] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
+    for (; at + 4 * QUADS <= n; at += 4 * QUADS) {
+        quad sums[QUADS] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
         for (int tap = 0; tap < count; tap++) {
-            const quad weight = _mm256_set1_pd(w[tap]);
-            for (int q = 0; q < 4; q++) {
-                quad v = widened(rows[tap] + (at + 4 * q) * bytes, wide);
-                sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(v, weight));
+            const quad weight = _mm256_set1_pd(weights[tap]);
+            for (int q = 0; q < QUADS; q++) {
+                quad samples = side_by_side(rows[tap] + (at + 4 * q) * size, wide);
+                sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(samples, weight));
             }
         }
-        for (int q = 0; q < 4; q++) _mm_storeu_ps((float *)dst + at + 4 * q, _mm256_cvtpd_ps(sums[q]));
+        for (int q = 0; q < QUADS; q++) _mm_storeu_ps((float *)dst + at + 4 * q, _mm256_cvtpd_ps(sums[q]));
     }
     for (; at < n; at++) {
         double sum = 0;
-        for (int tap = 0; tap < count; tap++) {
-            const uint8_t *sample = rows[tap] + at * bytes;
-            sum += (wide ? *(const float *)sample : *(const uint16_t *)sample) * w[tap];
-        }
+        for (int tap = 0; tap < count; tap++) sum += sample_at(rows[tap] + at * size, wide) * weights[tap];
         ((float *)dst)[at] = (float)sum;
     }
 }

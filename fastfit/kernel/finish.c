@@ -1,42 +1,7 @@
-/* What happens to rows before and after they are resampled: alpha, and how the result is stored. */
+/* How rows of the result are stored: as they are, by a table, or scaled. */
 #include "kernel.h"
 
 #include <string.h>
-
-/* Pillow's MULDIV255: a * b / 255, rounded. */
-static inline uint8_t product(unsigned a, unsigned b) {
-    unsigned t = a * b + 128;
-    return (uint8_t)((t + (t >> 8)) >> 8);
-}
-
-/* Multiply the colors of 8-bit pixels by their last channel, as Pillow's RGBA becomes RGBa. */
-void premultiply_row(const uint8_t *row, int64_t pixels, int channels, uint8_t *dst) {
-    if (channels == 4)
-        for (int64_t i = 0; i < 4 * pixels; i += 4) {
-            unsigned alpha = row[i + 3];
-            dst[i] = product(row[i], alpha);
-            dst[i + 1] = product(row[i + 1], alpha);
-            dst[i + 2] = product(row[i + 2], alpha);
-            dst[i + 3] = (uint8_t)alpha;
-        }
-    else
-        for (int64_t i = 0; i < 2 * pixels; i += 2) {
-            dst[i] = product(row[i], row[i + 1]);
-            dst[i + 1] = row[i + 1];
-        }
-}
-
-/* Divide the colors by alpha, rounded down and clipped; colors under alpha 0 stay, as in Pillow. */
-static void unpremultiply_row(uint8_t *row, int64_t pixels, int channels) {
-    for (int64_t i = 0; i < pixels * channels; i += channels) {
-        unsigned alpha = row[i + channels - 1];
-        if (alpha == 0 || alpha == 255) continue;
-        for (int c = 0; c < channels - 1; c++) {
-            unsigned level = 255u * row[i + c] / alpha;
-            row[i + c] = (uint8_t)(level > 255 ? 255 : level);
-        }
-    }
-}
 
 /* Round a float to half precision, halves to even; what is too large becomes infinite. */
 static uint16_t half_float(float value) {
@@ -61,6 +26,15 @@ static float whole(float value, float most) { /* the nearest whole number, halve
     if (value >= most) return most;
     float shifted = value + 8388608.0f;
     return value < 8388608.0f ? shifted - 8388608.0f : value;
+}
+
+/* The same for many, in a loop that compilers turn into vectors. */
+static void store_words(const float *values, int64_t n, uint16_t *out) {
+    for (int64_t i = 0; i < n; i++) {
+        float value = values[i] > 0 ? values[i] : 0;
+        value = value < 65535 ? value : 65535;
+        out[i] = (uint16_t)(int32_t)(value + 8388608.0f - 8388608.0f);
+    }
 }
 
 static inline void store(uint8_t *out, int dtype, float value) {
@@ -109,14 +83,16 @@ static void store_floats(const job *j, int dtype, const uint8_t *row, int64_t pi
 }
 
 /* Store pixels [from, to) of a row of the result; `row` holds samples of `dtype`, `pixel` bytes apart, and may change. */
-void finish_row(const job *j, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y) {
+void finish_row(const job *j, const level *l, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y) {
     uint8_t *out = j->out + y * j->out_row + from * j->out_pixel;
     int pixels = to - from;
     int64_t bytes = dtype == UINT8 ? 1 : dtype == UINT16 ? 2 : 4;
-    if (j->unpremultiply) unpremultiply_row(row, pixels, j->channels);
+    if (j->unpremultiply) l->unpremultiply(row, pixels, j->channels);
     int same = dtype == j->out_dtype && !j->table && !j->affine;
-    if (same && pixel == j->channels * bytes && j->out_channel == bytes && j->out_pixel == pixel)
+    if (same && is_packed(j, pixel, bytes))
         memcpy(out, row, (size_t)(pixels * pixel));
+    else if (dtype == FLOAT32 && j->out_dtype == UINT16 && !j->affine && is_packed(j, pixel / 2, 2))
+        store_words((const float *)row, (int64_t)pixels * j->channels, (uint16_t *)out);
     else if (dtype == UINT8)
         store_levels(j, row, pixel, pixels, out);
     else

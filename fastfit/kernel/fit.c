@@ -115,7 +115,7 @@ static void make_lines(work *w) {
         dst[i] = ring_line(w, w->made + i);
         if (j->premultiply) {
             uint8_t *tint = w->across_first ? w->tint + i * w->tint_row : dst[i];
-            premultiply_row(s.rows[i] + w->left * s.pixel, w->right - w->left, s.channels, tint);
+            w->l->premultiply(s.rows[i] + w->left * s.pixel, w->right - w->left, s.channels, tint);
             s.rows[i] = tint - w->left * s.pixel;
         }
     }
@@ -146,9 +146,8 @@ static void pass_down(work *w, int y, int64_t pixels, uint8_t *dst) {
 
 /* Whether a pass down can write the result where it belongs. */
 static int is_direct(const job *j, int64_t pixel) {
-    int64_t bytes = sample_bytes(j->dtype);
-    return j->dtype == j->out_dtype && j->dtype != UINT16 && !j->unpremultiply && !j->table && !j->affine && j->channels * bytes == pixel
-        && j->out_channel == bytes && j->out_pixel == pixel;
+    int plain = j->dtype == j->out_dtype && j->dtype != UINT16 && !j->unpremultiply && !j->table && !j->affine;
+    return plain && is_packed(j, pixel, sample_bytes(j->dtype));
 }
 
 static void finish_tall(work *w, int y, int count) {
@@ -162,7 +161,7 @@ static void finish_tall(work *w, int y, int count) {
         dst[i] = w->flat + i * w->flat_row;
     }
     w->l->across[dtype](&s, j->across, w->from, w->to, dst, w->chunk);
-    for (int i = 0; i < count; i++) finish_row(j, dtype, dst[i], made_bytes(j), w->from, w->to, y + i);
+    for (int i = 0; i < count; i++) finish_row(j, w->l, dtype, dst[i], made_bytes(j), w->from, w->to, y + i);
 }
 
 static void fit_height_first(work *w) {
@@ -185,7 +184,7 @@ static void fit_strip(work *w) {
             pass_down(w, y, w->across_first ? w->to - w->from : w->right - w->left, row);
         else
             row = made_line(w, j->top + y);
-        if (!direct) finish_row(j, dtype, row, pixel, w->from, w->to, y);
+        if (!direct) finish_row(j, w->l, dtype, row, pixel, w->from, w->to, y);
     }
 }
 

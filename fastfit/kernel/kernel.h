@@ -76,9 +76,14 @@ typedef struct {
 typedef void across_pass(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk);
 typedef void down_pass(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk);
 
+typedef void premultiplier(const uint8_t *row, int64_t pixels, int channels, uint8_t *dst);
+typedef void unpremultiplier(uint8_t *row, int64_t pixels, int channels);
+
 typedef struct {
     across_pass *across[3]; /* by the dtype of their input */
     down_pass *down[3];
+    premultiplier *premultiply;
+    unpremultiplier *unpremultiply;
 } level;
 
 extern const level portable_level;
@@ -86,6 +91,8 @@ const level *level_at(int number);
 
 across_pass avx2_across_8, avx2_across_16, avx2_across_float;
 down_pass avx2_down_8, avx2_down_16, avx2_down_float;
+premultiplier premultiply, avx2_premultiply;
+unpremultiplier unpremultiply, avx2_unpremultiply;
 
 /* Passes across work on chunks of input lines, which stay in the first-level cache if groups of four lines of the result
    read so few; if they read more than the most, the portable level does it. */
@@ -93,7 +100,12 @@ enum { LEAST_CHUNKED = 512, MOST_CHUNKED = 8192, CHUNK_LINE_BYTES = 128 };
 int64_t chunk_bytes(const axis *a);
 int chunk_lines(const axis *a);
 
-void premultiply_row(const uint8_t *row, int64_t pixels, int channels, uint8_t *dst);
-void finish_row(const job *j, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y);
+/* Whether pixels of the result lie side by side as those of a row do, of samples of so many bytes. */
+static inline int is_packed(const job *j, int64_t pixel, int64_t bytes) {
+    int samples = j->channels == 1 || j->out_channel == bytes, pixels = j->width == 1 || j->out_pixel == pixel;
+    return pixel == j->channels * bytes && samples && pixels;
+}
+
+void finish_row(const job *j, const level *l, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y);
 
 #endif

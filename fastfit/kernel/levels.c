@@ -23,7 +23,10 @@ static int has_avx2(void) {
 
 #if defined(__x86_64__) || defined(_M_X64)
 static const level avx2_level = {
-    {avx2_across_8, avx2_across_16, avx2_across_float}, {avx2_down_8, avx2_down_16, avx2_down_float}
+    {avx2_across_8, avx2_across_16, avx2_across_float},
+    {avx2_down_8, avx2_down_16, avx2_down_float},
+    avx2_premultiply,
+    avx2_unpremultiply,
 };
 #endif
 

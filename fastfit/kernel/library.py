@@ -46,7 +46,7 @@ class Library:
         self.axis = function("axis", wide, *[integer] * 4, real, real, integer, integer, pointer)
         self.work = function("work", wide, jobs, integer)
         self.fit = function("fit", None, jobs, integer, integer, pointer)
-        self.reduce = function("reduce", None, pointer, wide, *[integer] * 7, pointer, pointer)
+        self.reduce = function("reduce", None, pointer, wide, *[integer] * 8, pointer, pointer)
         self.digest: str = function("source", ctypes.c_char_p)().decode()
         self.made_by: str = function("compiler", ctypes.c_char_p)().decode()
         if self.digest != digest():

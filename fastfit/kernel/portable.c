@@ -92,4 +92,6 @@ static void down_float(const uint8_t *const *rows, int64_t n, const axis *a, int
     down_wide(rows, n, a, line, dst, 1);
 }
 
-const level portable_level = {{across_8, across_16, across_float}, {down_8, down_16, down_float}};
+const level portable_level = {
+    {across_8, across_16, across_float}, {down_8, down_16, down_float}, premultiply, unpremultiply
+};

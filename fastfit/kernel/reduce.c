@@ -13,16 +13,16 @@ static void add_8(const uint8_t *row, int64_t n, uint32_t *sums) {
 }
 
 static void reduce_8(
-    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, int premultiply, uint8_t *out,
-    uint32_t *sums
+    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
+    uint8_t *out, uint32_t *sums
 ) {
     int64_t n = (int64_t)width * channels;
     uint8_t *tint = (uint8_t *)(sums + n);
     for (int64_t i = 0; i < n; i++) sums[i] = 0;
     for (int y = 0; y < rows; y++) {
         const uint8_t *row = src + y * src_row;
-        if (premultiply) premultiply_row(row, width, channels, tint);
-        add_8(premultiply ? tint : row, n, sums);
+        if (multiply) multiply(row, width, channels, tint);
+        add_8(multiply ? tint : row, n, sums);
     }
     for (int x = 0; x < width; x += fx) {
         int across = x + fx < width ? fx : width - x;
@@ -62,14 +62,15 @@ static void reduce_wide(
 
    `out` holds (height / fy) x (width / fx) pixels, both rounded up; `memory` has 8 bytes for each sample of a row. */
 EXPORT void fastfit_reduce(
-    const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int premultiply,
-    uint8_t *out, void *memory
+    const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int weighted,
+    int level_number, uint8_t *out, void *memory
 ) {
+    premultiplier *multiply = weighted ? level_at(level_number)->premultiply : NULL;
     int64_t row = (int64_t)((width - 1) / fx + 1) * channels * (dtype == UINT8 ? 1 : dtype == UINT16 ? 2 : 4);
     for (int y = 0; y < height; y += fy, out += row) {
         int rows = y + fy < height ? fy : height - y;
         if (dtype == UINT8)
-            reduce_8(src + y * src_row, src_row, width, rows, channels, fx, premultiply, out, memory);
+            reduce_8(src + y * src_row, src_row, width, rows, channels, fx, multiply, out, memory);
         else
             reduce_wide(src + y * src_row, src_row, width, rows, channels, fx, dtype == FLOAT32, out, memory);
     }

@@ -74,7 +74,7 @@ class Native:
         image = image if _is_packed(image, channels) else np.ascontiguousarray(image)
         out = np.empty((-(-height // fy), -(-width // fx), channels), image.dtype)
         memory = np.empty(8 * width * channels, np.uint8)
-        sizes = (width, height, channels, _DTYPES[image.dtype], fx, fy, premultiply)
+        sizes = (width, height, channels, _DTYPES[image.dtype], fx, fy, premultiply, self.level)
         self.library.reduce(_address(image), image.strides[0], *sizes, _address(out), _address(memory))
         return out
 
