@@ -18,6 +18,7 @@ __all__ = [
     "as_array",
     "as_image",
     "as_levels",
+    "check_form",
     "check_out",
     "colour_levels",
     "describe_out",
@@ -80,17 +81,27 @@ def as_image(image: Image) -> Image:
     ------
     ImageError
     """
-    if image.dtype not in _DTYPES or not image.dtype.isnative:
-        raise ImageError("image", "dtype uint8, uint16 or float32", f"{image.dtype.str} ({image.dtype.name})")
-    first = image.ndim == 3 and 1 <= image.shape[0] <= 4 < image.shape[2]
-    if image.ndim not in (2, 3) or first:
-        got = describe(image.shape)
+    check_form(image.shape, image.dtype)
+    return image if image.ndim == 3 else image[..., None]
+
+
+def check_form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse a shape or dtype that no image has.
+
+    Raises
+    ------
+    ImageError
+    """
+    if dtype not in _DTYPES or not dtype.isnative:
+        raise ImageError("image", "dtype uint8, uint16 or float32", f"{dtype.str} ({dtype.name})")
+    first = len(shape) == 3 and 1 <= shape[0] <= 4 < shape[2]
+    if len(shape) not in (2, 3) or first:
+        got = describe(shape)
         if first:
             got += ": channels first? permute(1, 2, 0) of a tensor and np.moveaxis(…, 0, -1) put them last"
         raise ImageError("image", "shape (H, W) or (H, W, C)", got)
-    if 0 in image.shape:
-        raise ImageError("image", "at least one pixel", f"shape {image.shape}")
-    return image if image.ndim == 3 else image[..., None]
+    if 0 in shape:
+        raise ImageError("image", "at least one pixel", f"shape {shape}")
 
 
 @lru_cache(maxsize=256)

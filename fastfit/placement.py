@@ -204,10 +204,10 @@ class Placement:
 def _shared(extent: tuple[float, float], length: int, other: tuple[float, float]) -> tuple[float, float]:
     """Cut an extent off where ``[0, length)`` ends, and return what is left of another that lies on it."""
     (start, stop), (low, high) = extent, other
-    scale = (high - low) / (stop - start)
+    # Multiplied first: what comes out whole, or a half, is so to the last bit.
     return (
-        low if start >= 0 else low - start * scale,
-        high if stop <= length else low + (length - start) * scale,
+        low if start >= 0 else low - start * (high - low) / (stop - start),
+        high if stop <= length else low + (length - start) * (high - low) / (stop - start),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastfit.apply import Look, Recipe, form, recipe
-from fastfit.arrays import Fill, as_array, as_image
+from fastfit.arrays import Fill, as_array, as_image, check_form
 from fastfit.checks import (
     as_bounds,
     as_channels,
@@ -172,6 +172,7 @@ class Fit:
     std: float | Sequence[float] | None = None
     _rule: Rule = field(init=False, repr=False, compare=False)
     _look: Look = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check every option and store it in one form, so that equal specs compare equal."""
@@ -206,6 +207,7 @@ class Fit:
         look = [{**checked, "conversion": conversion}[each.name] for each in fields(Look)]
         for name, value in {**checked, "_rule": rule, "_look": Look(*look)}.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "_hash", hash(tuple(getattr(self, each.name) for each in _options())))
 
     def __repr__(self) -> str:
         """Return an expression that makes an equal spec, of what is not the default."""
@@ -269,12 +271,6 @@ class Fit:
         SizeError, OptionError
         """
         return self._planned(as_size(src, "src"), (0.5, 0.5) if self.centering in CENTERINGS else self.centering)
-
-    def _plan_for(self, array: Image) -> Plan:
-        """Return the plan for an array, which decides on `centering` if it is asked."""
-        picture = as_image(array)
-        size = Size(picture.shape[1], picture.shape[0])
-        return self._planned(size, self._seen(size, picture) if self.centering in CENTERINGS else self.centering)
 
     def _planned(self, source: Size, centering: Any) -> Plan:
         return _applied(self._exactly(source, centering), self.resample, self.reducing_gap)
@@ -348,7 +344,7 @@ class Fit:
         A NaN or infinity in a float image reaches the pixels whose window reads it, as in Pillow's mode "F".
         """
         array = as_array(image)
-        return self._recipe(self._plan_for(array), array)(array, out)
+        return self._recipe(array)(array, out)
 
     def apply(self, planned: Plan, image: Image, out: Image | None = None) -> Image:
         """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.
@@ -372,15 +368,37 @@ class Fit:
         """
         if planned.src != _size(image):
             raise OptionError("planned", f"a plan for a source of {_size(image)}", f"one for {planned.src}")
-        return self._recipe(planned, image)(image, out)
+        return recipe(self._look, planned, as_image(image).shape[2], image.dtype, image.ndim == 2)(image, out)
 
     def fit_later(self, image: Any, out: Image | None, queue: Queue) -> Image:
         """Fit as `__call__` does, but leave the work to a queue where it can do it: see `fastfit.fit_many`."""
         array = as_array(image)
-        return self._recipe(self._plan_for(array), array)(array, out, queue)
+        return self._recipe(array)(array, out, queue)
 
-    def _recipe(self, planned: Plan, array: Image) -> Recipe:
-        return recipe(self._look, planned, as_image(array).shape[2], array.dtype, array.ndim == 2)
+    def _recipe(self, array: Image) -> Recipe:
+        """Return how an array is fitted; it is looked at only if it decides on `centering`."""
+        if self.centering not in CENTERINGS:
+            return _recipe_for(self, array.shape, array.dtype)
+        picture = as_image(array)
+        size = Size(picture.shape[1], picture.shape[0])
+        planned = self._planned(size, self._seen(size, picture))
+        return recipe(self._look, planned, picture.shape[2], array.dtype, array.ndim == 2)
+
+    def __hash__(self) -> int:
+        """Return a hash of all options, computed once: the cache of recipes asks for it with every image."""
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the options alone: hashes of strings differ from process to process."""
+        return type(self), tuple(getattr(self, each.name) for each in _options())
+
+
+@lru_cache(maxsize=1024)
+def _recipe_for(spec: Fit, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Recipe:
+    """Return how arrays of a shape and dtype are fitted by a spec whose plans need no picture."""
+    check_form(shape, dtype)
+    planned = spec._planned(Size(shape[1], shape[0]), spec.centering)
+    return recipe(spec._look, planned, shape[2] if len(shape) == 3 else 1, dtype, len(shape) == 2)
 
 
 @lru_cache(maxsize=1024)

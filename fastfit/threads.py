@@ -28,6 +28,12 @@ class _Limits:
         self.depth = 0
         self.before = 0
 
+    def take_back(self) -> None:
+        """Set what was there before, once."""
+        if self.before:
+            cv2.setNumThreads(self.before)
+        self.before = 0
+
 
 _limits = _Limits()
 
@@ -51,7 +57,7 @@ def single_threaded() -> Iterator[None]:
         with limits.lock:
             limits.depth -= 1
             if limits.depth == 0:
-                cv2.setNumThreads(limits.before)
+                limits.take_back()
 
 
 def _begin_anew() -> None:
@@ -59,8 +65,7 @@ def _begin_anew() -> None:
     global _limits
     before, _limits = _limits, _Limits()
     before.lock.release()
-    if before.depth:
-        cv2.setNumThreads(before.before)
+    before.take_back()
 
 
 if hasattr(os, "register_at_fork"):
