@@ -215,12 +215,11 @@ def _nearest(
     given: int, length: int, crop: tuple[float, float], inner: tuple[float, float]
 ) -> tuple[slice, npt.NDArray[np.intp]]:
     """Return the result's pixels whose centres the source shows, and the source's pixel of each."""
-    inner = _shared(crop, given, inner)
-    crop = max(crop[0], 0), min(crop[1], given)
     (low, high), (start, stop) = crop, inner
-    first, last = max(math.ceil(start - 0.5), 0), min(math.ceil(stop - 0.5), length)
+    begin, end = _shared(crop, given, inner)
+    first, last = max(math.ceil(begin - 0.5), 0), min(math.ceil(end - 0.5), length)
     centres = (np.arange(first, last) + 0.5 - start) * (high - low) / (stop - start) + low
-    places = np.clip(np.floor(centres), math.floor(low), min(math.ceil(high), given) - 1)
+    places = np.clip(np.floor(centres), max(math.floor(low), 0), min(math.ceil(high), given) - 1)
     return slice(first, max(first, last)), places.astype(np.intp)
 
 

@@ -19,6 +19,7 @@ from bulk_runs import quickly
 from PIL import Image
 
 import fastfit
+from fastfit.kernel.library import about
 from fastfit import probe
 from fastfit.cli import main
 from fastfit.words import RESAMPLES
@@ -334,7 +335,9 @@ def test_output_that_is_a_file_fits_nothing(capsys):
 
 def test_version():
     run = fastfit_command("--version")
-    assert (run.returncode, run.stdout.decode()) == (0, f"fastfit {fastfit.__version__}\n")
+    assert run.returncode == 0
+    first, second = run.stdout.decode().splitlines()
+    assert (first, second) == (f"fastfit {fastfit.__version__}", f"kernel: {about()}")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"]])

@@ -135,6 +135,7 @@ PARTS = {
     "cli": {
         "version",
         "errors",
+        "kernel",
         "words",
         "types",
         "presets",
@@ -289,7 +290,7 @@ def test_interpolate_is_where_resize_is():
     ],
 )
 def test_what_touches_no_image_loads_no_library(code):
-    libraries = "{'numpy', 'cv2', 'joblib', 'PIL', 'tqdm', 'threadpoolctl'}"
+    libraries = "{'numpy', 'cv2', 'joblib', 'PIL', 'tqdm'}"
     ends = f"import atexit, sys; atexit.register(lambda: print('loaded', *{libraries} & sys.modules.keys()))"
     command = [sys.executable, "-W", "error", "-c", f"{ends}; {code}"]
     done = subprocess.run(command, cwd=PACKAGE.parent, check=False, capture_output=True, text=True)
@@ -297,7 +298,7 @@ def test_what_touches_no_image_loads_no_library(code):
 
 
 def test_fitting_arrays_loads_nothing_for_many_files_or_the_command_line():
-    late = "{'PIL', 'argparse', 'joblib', 'threadpoolctl', 'tqdm'}"
+    late = "{'PIL', 'argparse', 'joblib', 'tqdm'}"
     code = f"import sys; from fastfit import *; print(*{late} & sys.modules.keys())"
     command = [sys.executable, "-W", "error", "-c", code]
     loaded = subprocess.run(command, cwd=PACKAGE.parent, check=True, capture_output=True, text=True)

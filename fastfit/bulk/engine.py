@@ -127,7 +127,7 @@ class Engine:
             work = replace(self._work, folder=self._folder.path)
             if backend == "threading":
                 stack.enter_context(single_threaded())
-            pool = Pool(_maker(backend, work, jobs), jobs, timeout)
+            pool = Pool(_maker(backend, work), jobs, timeout)
             stack.callback(pool.kill)
             self._loop(pool, 4 * jobs)
             self._over = self._report.stopped is None
@@ -341,7 +341,7 @@ class _StoppedError(Exception):
     """Nothing can be written any more."""
 
 
-def _maker(backend: str, work: Work, jobs: int) -> Callable[[], Worker]:
+def _maker(backend: str, work: Work) -> Callable[[], Worker]:
     names = (f"fastfit-{number}" for number in itertools.count())
     if backend == "loky":
         return lambda: ProcessWorker(work, next(names))

@@ -9,6 +9,7 @@ from fastfit.bulk.items import Item, Outcome
 from fastfit.bulk.job import Job
 from fastfit.bulk.report import Report
 from fastfit.errors import OptionError, describe
+from fastfit.resample import kernel
 from fastfit.threads import cores
 from fastfit.types import as_flag, as_integer, as_number
 from fastfit.words import BACKENDS
@@ -22,6 +23,7 @@ class Running:
     def __init__(
         self, jobs: Any, backend: Any, timeout: Any, max_failures: Any, progress: Any, listen: Any
     ) -> None:
+        kernel()  # one that is not to be used stops the run here, not in every image
         self._jobs, self._limit = _as_jobs(jobs), _as_limit(max_failures)
         if backend not in BACKENDS:
             raise OptionError("backend", f"one of {', '.join(BACKENDS)}", describe(backend))

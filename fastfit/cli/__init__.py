@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TextIO
 
 from fastfit.cli.arguments import parser
 from fastfit.errors import FastfitError, printable
+from fastfit.kernel.library import KernelError
 
 # All else is imported where it is used: NumPy and OpenCV take ten times as long as --help or a wrong argument.
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output, `head` say, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (FastfitError, OSError) as error:
+    except (FastfitError, KernelError, OSError) as error:
         print(f"fastfit: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:

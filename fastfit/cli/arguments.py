@@ -1,6 +1,7 @@
 """The command line: every option that the command takes, and how it is written."""
 
 import argparse
+from typing import Any, NoReturn
 
 from fastfit.cli import values
 from fastfit.cli.groups import (
@@ -14,6 +15,7 @@ from fastfit.cli.groups import (
     add_size,
     add_sources,
 )
+from fastfit.kernel.library import about
 from fastfit.version import __version__
 from fastfit.words import (
     CONVOLUTIONS,
@@ -60,6 +62,14 @@ presets of your own, in a file that --presets names:
 """
 
 
+class _Version(argparse.Action):
+    """Tells the versions of the package and of its kernel; the kernel is looked at only if asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Print and exit."""
+        parser.exit(message=f"fastfit {__version__}\nkernel: {about()}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; ``command`` is the name of what is to be run."""
     whole = argparse.ArgumentParser(
@@ -68,7 +78,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=f"fastfit {__version__}")
+    whole.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version, and which compiled kernel runs here"
+    )
     commands = whole.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     fit = commands.add_parser(
         "fit",

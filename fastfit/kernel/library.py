@@ -9,7 +9,7 @@ from typing import Any, cast
 from fastfit.errors import OptionError, describe
 from fastfit.kernel.sources import LIBRARY, digest
 
-__all__ = ["ENVIRONMENT", "LEVELS", "NUMPY", "Library", "about", "chosen", "wanted"]
+__all__ = ["ENVIRONMENT", "LEVELS", "NUMPY", "KernelError", "Library", "about", "chosen", "wanted"]
 
 LEVELS = ("portable", "avx2")
 """What the kernel is compiled for, each faster than those before it; the C code counts them in this order."""
@@ -19,22 +19,26 @@ ENVIRONMENT = "FASTFIT_KERNEL"
 """The environment variable that chooses a level."""
 
 
+class KernelError(ImportError):
+    """There is a compiled kernel, and it is not to be used."""
+
+
 class Library:
     """The loaded library, with the types of its functions.
 
     Raises
     ------
-    ImportError
+    KernelError
         It is not there, cannot be loaded, or was compiled from other sources than those beside it.
     """
 
     def __init__(self) -> None:
         if not LIBRARY.exists():
-            raise ImportError("fastfit has no compiled kernel, and fits with NumPy, many times slower")
+            raise KernelError(f"{ENVIRONMENT}: expected {NUMPY}, for there is no compiled kernel here")
         try:
             library = ctypes.CDLL(os.fspath(LIBRARY))
         except OSError as error:
-            raise ImportError(f"fastfit's compiled kernel cannot be loaded ({error})") from error
+            raise KernelError(f"fastfit's compiled kernel cannot be loaded ({error})") from error
         integer, real, pointer, jobs = ctypes.c_int, ctypes.c_double, ctypes.c_void_p, ctypes.c_char_p
         wide = ctypes.c_int64
 
@@ -50,9 +54,9 @@ class Library:
         self.digest: str = function("source", ctypes.c_char_p)().decode()
         self.made_by: str = function("compiler", ctypes.c_char_p)().decode()
         if self.digest != digest():
-            raise ImportError(
-                "fastfit's compiled kernel is not that of its sources; rebuild it: pip install -e . in a checkout, "
-                "pip install --force-reinstall fastfit elsewhere"
+            raise KernelError(
+                "fastfit's compiled kernel is not that of its sources; to rebuild it: pip install -e . in a checkout, "
+                "pip install --force-reinstall --no-cache-dir fastfit elsewhere"
             )
         bits: int = function("levels", integer)()
         self.runs = [name for bit, name in enumerate(LEVELS) if bits >> bit & 1]
@@ -73,8 +77,8 @@ def chosen() -> tuple[Library | None, str]:
     ------
     OptionError
         `ENVIRONMENT` names a level that does not exist, or that this processor or installation lacks.
-    ImportError
-        The library is there and is not to be used: it cannot be loaded, or has other sources.
+    KernelError
+        The library cannot be loaded, or was compiled from other sources.
     """
     asked = wanted()
     if asked == NUMPY or (not asked and not LIBRARY.exists()):

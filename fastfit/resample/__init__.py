@@ -25,6 +25,7 @@ __all__ = [
     "Store",
     "Task",
     "forget",
+    "kernel",
     "put",
     "resample_into",
     "resample_later",
@@ -102,7 +103,7 @@ def kernel() -> Native | None:
 
     Raises
     ------
-    OptionError, ImportError
+    OptionError, KernelError
         See `fastfit.kernel.library.chosen`.
     """
     library, level = chosen()
