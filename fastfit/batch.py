@@ -176,17 +176,18 @@ class _Joblib:
 
     def __init__(self, n_jobs: int | None) -> None:
         # Imported where it is used, for it loads much that nobody else needs.
-        from joblib import Parallel, delayed
-
-        self.parallel, self.delayed = Parallel(n_jobs=n_jobs, return_as="generator"), delayed
-        self.jobs = max(1, self.parallel.n_jobs or 1)
+        from joblib import Parallel, delayed, effective_n_jobs
         from joblib.parallel import get_active_backend
 
-        self.shares_memory = bool(get_active_backend()[0].supports_sharedmem)
+        backend = get_active_backend()[0]
+        self.shares_memory = bool(getattr(backend, "supports_sharedmem", False))
+        streams = getattr(backend, "supports_return_generator", False)
+        self.parallel = Parallel(n_jobs=n_jobs, return_as="generator" if streams else "list")
+        self.delayed = delayed
+        self.jobs = effective_n_jobs(n_jobs)
 
     def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[_Done]:
-        found: Iterator[_Done] = self.parallel(self.delayed(fitter)(group) for group in groups)
-        return found
+        return iter(self.parallel(self.delayed(fitter)(group) for group in groups))
 
 
 _Runner: TypeAlias = _Threads | _Joblib
