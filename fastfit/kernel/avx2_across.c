@@ -101,7 +101,7 @@ INLINE void gather_some(
 }
 
 /* Make the entries of pixels [from, to): of (0, 1), (2, 3), ... if aligned, else of (0, 1), (1, 2), ... */
-INLINE void gather(const strip *s, int channels, int pixel, int aligned, int from, int to, vector *entry) {
+INLINE void gather_by(const strip *s, int channels, int pixel, int aligned, int from, int to, vector *entry) {
     const uint8_t *rows[ROWS]; /* own, so that they stay in registers */
     for (int i = 0; i < (channels == 1 ? 16 : 8); i++) rows[i] = s->rows[i];
     const int together = entries_at_once(channels, pixel, aligned) * (channels == 1 && !aligned ? 2 : 1);
@@ -111,6 +111,26 @@ INLINE void gather(const strip *s, int channels, int pixel, int aligned, int fro
         gather_some(rows, channels, pixel, aligned, x, 17, entry);
     for (; x < to; x += each, entry += together * VECTORS[channels])
         gather_some(rows, channels, pixel, aligned, x, (int64_t)(s->width - x) * pixel - (pixel - channels), entry);
+}
+
+/* A function of its own, so that its loops have all registers: 5 %. */
+__attribute__((target("avx2"), noinline)) static void gather(
+    const strip *s, int aligned, int from, int to, vector *entry
+) {
+    switch (2 * s->channels + aligned) {
+    case 2: gather_by(s, 1, 1, 0, from, to, entry); return;
+    case 3: gather_by(s, 1, 1, 1, from, to, entry); return;
+    case 4: gather_by(s, 2, 2, 0, from, to, entry); return;
+    case 5: gather_by(s, 2, 2, 1, from, to, entry); return;
+    case 8: gather_by(s, 4, 4, 0, from, to, entry); return;
+    case 9: gather_by(s, 4, 4, 1, from, to, entry); return;
+    }
+    switch (2 * (int)s->pixel + aligned) {
+    case 6: gather_by(s, 3, 3, 0, from, to, entry); return;
+    case 7: gather_by(s, 3, 3, 1, from, to, entry); return;
+    case 8: gather_by(s, 3, 4, 0, from, to, entry); return;
+    case 9: gather_by(s, 3, 4, 1, from, to, entry); return;
+    }
 }
 
 #if defined(__clang__)
@@ -219,8 +239,8 @@ INLINE int prefetch(const strip *s, int from, int to) {
 }
 
 INLINE void across_by(
-    const strip *s, int channels, int pixel, const axis *a, int aligned, int count, int from, int to,
-    uint8_t *const *dst, uint8_t *chunk
+    const strip *s, int channels, const axis *a, int aligned, int count, int from, int to, uint8_t *const *dst,
+    uint8_t *chunk
 ) {
     vector *entries = (vector *)chunk;
     int lines = chunk_lines(a), room = lines > LEAST_CHUNKED ? lines : LEAST_CHUNKED;
@@ -230,7 +250,7 @@ INLINE void across_by(
         while (stop < to && axis_first(a)[(stop + 4 < to ? stop + 4 : to) - 1] + a->span - begin <= room - 16)
             stop = stop + 4 < to ? stop + 4 : to;
         int end = axis_first(a)[stop - 1] + a->span;
-        gather(s, channels, pixel, aligned, begin, end, entries);
+        gather(s, aligned, begin, end, entries);
         for (int ahead = end; x < stop; x += 4) {
             if (s->width * s->pixel > CACHED)
                 ahead = prefetch(s, ahead, end + axis_first(a)[x + 4 < stop ? x + 4 : stop - 1] - begin);
@@ -242,18 +262,18 @@ INLINE void across_by(
 
 /* Loops over few pairs are unrolled, each for its number of them. */
 INLINE void across(
-    const strip *s, int channels, int pixel, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk
+    const strip *s, int channels, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk
 ) {
     int count = a->span / 2;
     if (a->aligned) {
-        across_by(s, channels, pixel, a, 1, count, from, to, dst, chunk);
+        across_by(s, channels, a, 1, count, from, to, dst, chunk);
         return;
     }
     switch (count) {
-    case 1: across_by(s, channels, pixel, a, 0, 1, from, to, dst, chunk); return;
-    case 2: across_by(s, channels, pixel, a, 0, 2, from, to, dst, chunk); return;
-    case 3: across_by(s, channels, pixel, a, 0, 3, from, to, dst, chunk); return;
-    default: across_by(s, channels, pixel, a, 0, count, from, to, dst, chunk);
+    case 1: across_by(s, channels, a, 0, 1, from, to, dst, chunk); return;
+    case 2: across_by(s, channels, a, 0, 2, from, to, dst, chunk); return;
+    case 3: across_by(s, channels, a, 0, 3, from, to, dst, chunk); return;
+    default: across_by(s, channels, a, 0, count, from, to, dst, chunk);
     }
 }
 
@@ -270,15 +290,10 @@ LEVEL void avx2_across_8(const strip *given, const axis *a, int from, int to, ui
         all[i] = dst[row];
     }
     switch (s.channels) {
-    case 1: across(&s, 1, 1, a, from, to, all, chunk); break;
-    case 2: across(&s, 2, 2, a, from, to, all, chunk); break;
-    case 3:
-        if (s.pixel == 3)
-            across(&s, 3, 3, a, from, to, all, chunk);
-        else
-            across(&s, 3, 4, a, from, to, all, chunk);
-        break;
-    default: across(&s, 4, 4, a, from, to, all, chunk);
+    case 1: across(&s, 1, a, from, to, all, chunk); break;
+    case 2: across(&s, 2, a, from, to, all, chunk); break;
+    case 3: across(&s, 3, a, from, to, all, chunk); break;
+    default: across(&s, 4, a, from, to, all, chunk);
     }
 }
 #endif
