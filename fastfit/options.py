@@ -39,9 +39,8 @@ class Input:
     Parameters
     ----------
     exact : bool
-        Of JPEGs, too, make the pixels that Pillow would of the whole picture. By default the decoder may shrink
-        them where that leaves 45 dB PSNR, and sums are rounded as float32 has them: one sample in 100 at most is a
-        level off, 69 dB or more.
+        Decode JPEGs at full scale, whatever the fit. By default the decoder may shrink them to 1/2, 1/4 or 1/8
+        where that leaves 45 dB PSNR, compared with the fit of the whole picture.
     on_damage : {"error", "warn"}
         What follows where a checksum, or the decoder when it is listened to, says that pixels were invented: a
         `CodecError`, or a result all the same, with the words in ``ImageInfo.damage``.

@@ -77,10 +77,11 @@ class Fit:
         ``pad``.
     resample : str
         Convolutions, with the pixels of Pillow 13, in 8 bits to the last bit: ``lanczos``, ``bicubic``,
-        ``hamming``, ``bilinear``, ``box``. OpenCV's interpolations, bit for bit: ``lanczos4``, ``cubic``,
-        ``linear``, ``area``, ``nearest``; they read the crop rounded to whole pixels, do not widen when
-        shrinking (except ``area``), and treat alpha like a colour. OpenCV's ``nearest`` takes the pixel under the
-        corner of each of its own: pictures are up to half a pixel of the result from where a plan has them.
+        ``hamming``, ``bilinear``, ``box``, ``mks2013``, ``mks2021``. The last two sharpen, even where a crop keeps
+        its size. OpenCV's interpolations, bit for bit: ``lanczos4``, ``cubic``, ``linear``, ``area``,
+        ``nearest``; they read the crop rounded to whole pixels, do not widen when shrinking (except ``area``), and
+        treat alpha like a colour. OpenCV's ``nearest`` takes the pixel under the corner of each of its own:
+        pictures are up to half a pixel of the result from where a plan has them.
     centering : (float, float) or str
         Where the crop (cover) or the picture (pad) lies, from (0, 0), left and top, to (1, 1); or a place by its
         name, ``"top"``, ``"bottom-left"``, ``"center"``. Or the picture decides: ``"attention"`` crops to what

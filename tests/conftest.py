@@ -1,10 +1,9 @@
 import signal
+from collections import Counter
 
 import cv2
 import pytest
 from hypothesis import settings
-from settings import in_a_thread, thread_settings
-from threadpoolctl import threadpool_limits
 
 # The same examples in every run, and no deadline: a busy machine is no reason to fail.
 settings.register_profile("fastfit", deadline=None, derandomize=True, max_examples=150)
@@ -25,18 +24,29 @@ def alarm():
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.fixture(params=["set elsewhere", "set here"])
-def two_threads(request):
-    """OpenCV and BLAS at two threads, which is neither one nor, on most machines, the default."""
-    before, limits = cv2.getNumThreads(), []
-    cv2.setNumThreads(2)
-    if request.param == "set here":
-        with threadpool_limits(2, user_api="blas"):
-            assert thread_settings() == (2, {2})
-            yield
-    else:
-        in_a_thread(lambda: limits.append(threadpool_limits(2, user_api="blas")))
-        assert thread_settings() == (2, {2})
-        yield
-        in_a_thread(limits[0].restore_original_limits)
+@pytest.fixture
+def three_threads():
+    """OpenCV at three threads, which is neither one nor, on most machines, the default."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    assert cv2.getNumThreads() == 3
+    yield
     cv2.setNumThreads(before)
+
+
+@pytest.fixture
+def counted(record_property):
+    """A function that counts what was compared, at which level of the kernel; the summary shows the totals."""
+    return lambda level, cases=1: record_property("compared", (f"cases at level {level}", cases))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print how much was compared with Pillow and the reference, at each level of the kernel."""
+    totals = Counter()
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == "compared":
+                totals[value[0]] += value[1]
+    if totals:
+        compared = ", ".join(f"{count:,} {what}" for what, count in sorted(totals.items()))
+        terminalreporter.write_line(f"compared: {compared}")

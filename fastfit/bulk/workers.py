@@ -25,9 +25,9 @@ Batch: TypeAlias = list[tuple[int, Item]]
 
 _PULSE = struct.Struct("<qqd")
 
-# The environment of worker processes. One thread for BLAS: NumPy would start one for each core in each worker, and
-# nothing here uses them. And glibc gives back freed pixels to the system at once, which then has to clear them again
-# for the next image: a seventh of all time. Kept, they are an image's worth of memory for each worker.
+# The environment of worker processes. One thread for BLAS: NumPy would start one for each core in each worker,
+# and nothing here uses them. And glibc gives back freed pixels to the system at once, which then has to clear them
+# again for the next image: a seventh of all time. Kept, they are an image's worth of memory for each worker.
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",

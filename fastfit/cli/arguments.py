@@ -1,6 +1,7 @@
 """The command line: every option that the command takes, and how it is written."""
 
 import argparse
+import sys
 from typing import Any, NoReturn
 
 from fastfit.cli import values
@@ -67,7 +68,8 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print and exit."""
-        parser.exit(message=f"fastfit {__version__}\nkernel: {about()}\n")
+        sys.stdout.write(f"fastfit {__version__}\nkernel: {about()}\n")  # `exit` would write it to stderr
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:

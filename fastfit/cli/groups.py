@@ -149,7 +149,7 @@ def add_size(group: argparse._ArgumentGroup) -> None:
 
 def add_input(group: argparse._ArgumentGroup) -> None:
     """Add how files are read."""
-    group.add_argument("--exact", action="store_true", help="decode JPEGs at full scale, and sum them exactly")
+    group.add_argument("--exact", action="store_true", help="decode JPEGs at full scale")
     group.add_argument(
         "--on-damage",
         choices=ON_DAMAGE,

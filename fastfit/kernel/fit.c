@@ -144,6 +144,13 @@ static void pass_down(work *w, int y, int64_t pixels, uint8_t *dst) {
     w->l->down[dtype](w->window, (bytes - behind) / sample_bytes(dtype), a, y, dst, w->chunk); /* of RGBX not the last X */
 }
 
+/* The same for a line that may change: the source's own is copied. */
+static uint8_t *own_line(work *w, int line) {
+    uint8_t *row = made_line(w, line);
+    if (w->ring_lines || !w->j->unpremultiply) return row;
+    return memcpy(w->flat, row, (size_t)((w->right - w->left) * w->pixel));
+}
+
 /* Whether a pass down can write the result where it belongs. */
 static int is_direct(const job *j, int64_t pixel) {
     int plain = j->dtype == j->out_dtype && j->dtype != UINT16 && !j->unpremultiply && !j->table && !j->affine;
@@ -183,7 +190,7 @@ static void fit_strip(work *w) {
         if (j->down)
             pass_down(w, y, w->across_first ? w->to - w->from : w->right - w->left, row);
         else
-            row = made_line(w, j->top + y);
+            row = own_line(w, j->top + y);
         if (!direct) finish_row(j, w->l, dtype, row, pixel, w->from, w->to, y);
     }
 }

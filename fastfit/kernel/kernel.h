@@ -108,4 +108,18 @@ static inline int is_packed(const job *j, int64_t pixel, int64_t bytes) {
 
 void finish_row(const job *j, const level *l, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y);
 
+/* What the library exports; Python declares the same in library.py. */
+EXPORT const char *fastfit_source(void);
+EXPORT const char *fastfit_compiler(void);
+EXPORT int fastfit_levels(void);
+EXPORT int64_t fastfit_axis(
+    int filter, int doubles, int n_in, int n_out, double low, double high, int from, int to, void *block
+);
+EXPORT int64_t fastfit_work(const job *jobs, int count);
+EXPORT void fastfit_fit(const job *jobs, int count, int level_number, uint8_t *memory);
+EXPORT void fastfit_reduce(
+    const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int weighted,
+    int level_number, uint8_t *out, void *memory
+);
+
 #endif

@@ -14,8 +14,8 @@ INTERPOLATIONS: dict[str, int] = {
     "area": cv2.INTER_AREA,
     "nearest": cv2.INTER_NEAREST,
 }
-_MOST_OF_AREA = 4
-"""Channels that ``INTER_AREA`` takes at once; the others take any number."""
+_MOST_OF_AREA, _MOST = 4, 128
+"""Channels that ``INTER_AREA`` and the others take at once: OpenCV 5 has no images of more than 128."""
 
 
 def interpolate(image: Image, box: Box, size: Size, resample: str) -> Image:
@@ -41,7 +41,7 @@ def interpolate(image: Image, box: Box, size: Size, resample: str) -> Image:
     crop = image[top:bottom, left:right]
     if (crop.shape[1], crop.shape[0]) == size:
         return crop
-    channels, each = crop.shape[2], _MOST_OF_AREA if resample == "area" else crop.shape[2]
+    channels, each = crop.shape[2], _MOST_OF_AREA if resample == "area" else _MOST
     parts = [
         cv2.resize(crop[..., at : at + each], size, interpolation=INTERPOLATIONS[resample])
         for at in range(0, channels, each)

@@ -59,7 +59,7 @@ class Native:
         kinds = (_DTYPES[dtype], _DTYPES[out_dtype], passes.height_first, premultiply, unpremultiply)
         known = (self, places, kinds, width, channels, dtype.itemsize, _reach(passes), (*blocks, *tables))
         pixels = {channels * dtype.itemsize, 4 if channels * dtype.itemsize == 3 else 0} - {0}
-        trials = [Job(*known, 0).packed((0, 0, pixel), (0, 0, 0, 0)) for pixel in pixels]
+        trials = [Job(*known, 0).packed((0, 0, pixel), (0, 0, 0, 0), width) for pixel in pixels]
         return Job(*known, max(self.library.work(trial, 1) for trial in trials))
 
     def place(self, samples: Image, out: Image, store: Store | None) -> None:
@@ -119,7 +119,7 @@ class Job:
         """Return the job as the kernel takes it, and what must stay alive until it is done."""
         whole = self.channels * self.itemsize
         row, pixel, sample = image.strides
-        shift = 0
+        shift, width = 0, self.width
         # Of RGBX the kernel skips the X.
         if not (pixel == 4 and whole == 3 and sample == 1 and not self.kinds[3]):
             if not _is_packed(image, self.channels):
@@ -127,14 +127,14 @@ class Job:
                 rows, columns = self.reach
                 image = np.ascontiguousarray(image[rows, columns])
                 row = image.strides[0]
-                shift = rows.start * row + columns.start * whole
+                shift, width = rows.start * row + columns.start * whole, columns.stop
             pixel = whole
         source = (_address(image) - shift, row, pixel)
-        return self.packed(source, (_address(out), *out.strides)), image
+        return self.packed(source, (_address(out), *out.strides), width), image
 
-    def packed(self, source: tuple[int, int, int], out: tuple[int, ...]) -> bytes:
-        """Return the job for an image and a result at these addresses, with these strides."""
-        return _JOB.pack(*source, *out, *self.places, self.width, self.channels, *self.kinds)
+    def packed(self, source: tuple[int, int, int], out: tuple[int, ...], width: int) -> bytes:
+        """Return the job for an image, so many pixels wide, and a result: their addresses and strides."""
+        return _JOB.pack(*source, *out, *self.places, width, self.channels, *self.kinds)
 
 
 class Queue:
