@@ -132,8 +132,8 @@ def _rows(
             calls = {name: each.make(stack, task) for name, each in contenders.items()}
             expected = calls[REFERENCE]()
             correctness = {name: stacks_compared(expected, call()) for name, call in calls.items()}
-            seconds = interleaved(calls, rounds, _SHORTEST)
+            times = interleaved(calls, rounds, _SHORTEST)
             for name in calls:
                 marks = (*contenders[name].marks, *(["one thread"] * (threads > 1 and name in ONE_THREAD)))
-                row = Row(case, name, tuple(seconds[name]), correctness[name], marks)
+                row = Row(case, name, times[name].seconds, correctness[name], marks, cpu=times[name].cpu)
                 yield replace(row, facts={_RATE: count / row.median})

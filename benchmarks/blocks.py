@@ -3,22 +3,24 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
-from benchmarks.results import Result, Row, Spread
+from benchmarks.results import Result, Row, Spread, differ
 
 __all__ = ["BLOCKS", "PLOT", "machine_of"]
 
 Block: TypeAlias = Callable[[Result], Iterator[str]]
 
+_UNLIKE = "differs from Pillow by"
 PLOT = "-plot"
 """What the name of a block ends in that is a picture; before it stands the benchmark."""
 
 
 def _means(result: Result) -> Iterator[str]:
     """Yield each contender's mean speed."""
-    head = ["", f"{result.reference} = 1", "least to greatest", "cells, if not all"]
-    head += ["least PSNR, dB", "aliasing, worst", "work unlike"]
+    head = ["", _head(result), "least to greatest", "cells measured", "least PSNR, dB", "aliasing, worst", _UNLIKE]
     rows = []
     for mean in result.means():
         own = _rows_of(result, mean.contender)
@@ -26,19 +28,27 @@ def _means(result: Result) -> Iterator[str]:
         seen = [row.correctness.aliasing for row in own if row.correctness]
         worst = max((figure for figure in seen if not math.isnan(figure)), default=math.nan)
         count = "" if mean.cases == len(result.cases) else f"{mean.cases} of {len(result.cases)}"
-        figures = [_times(mean.speed), spread, count, _decibels(mean.psnr), _figure(worst, ".1f"), _marks(own)]
+        figures = [
+            _times(mean.speed, mean.cpu),
+            spread,
+            count,
+            _decibels(mean.psnr),
+            _figure(worst, ".1f"),
+            _marks(own),
+        ]
         rows.append([mean.contender, *figures])
     yield from _table(head, rows)
 
 
-def _cells(result: Result) -> Iterator[str]:
+def _cells(result: Result, contender: str = "fastfit") -> Iterator[str]:
     """Yield the speed of fastfit from each size to each."""
-    pairs = [row.case.split(" to ") for row in _rows_of(result, "fastfit")]
+    pairs = [row.case.split(" to ") for row in _rows_of(result, contender)]
+    if not pairs:
+        return
     sources, targets = ([*dict.fromkeys(sizes)] for sizes in zip(*pairs, strict=True))
 
     def cell(source: str, target: str) -> str:
-        row = result.of(f"{source} to {target}", "fastfit")
-        return _speed(result, row)
+        return _speed(result, result.of(f"{source} to {target}", contender))
 
     rows = [[_sign(source), *(cell(source, target) for target in targets)] for source in sources]
     yield from _table(["from", *(f"to {_sign(target)}" for target in targets)], rows)
@@ -54,14 +64,46 @@ def _cases(result: Result) -> Iterator[str]:
         speeds = [_speed(result, result.of(case, name)) for case in result.cases]
         if any(speeds):
             rows.append([name, *speeds, _decibels(least), _marks(own)])
-    yield from _table(
-        [f"{result.reference} = 1", *map(_sign, result.cases), "least PSNR, dB", "work unlike"], rows
-    )
+    yield from _table([_head(result), *map(_sign, result.cases), "least PSNR, dB", _UNLIKE], rows)
+
+
+def _tensors(result: Result) -> Iterator[str]:
+    """Yield the speeds of those who make tensors of one image."""
+    kept = [row for row in result.rows if row.case.startswith(("array →", "bytes →"))]
+    yield from _cases(replace(result, rows=tuple(kept)))
+
+
+def _threads(result: Result) -> Iterator[str]:
+    """Yield the speeds of threads, and how many times the work of one they do."""
+    one, many = "fastfit-one-thread", "fastfit-threads"
+    rows = []
+    for case in result.cases:
+        own = result.of(case, many)
+        if own is not None:
+            gain = result.speed(own, one)
+            speeds = [_speed(result, result.of(case, name)) for name in (one, many)]
+            rows.append([_sign(case.removeprefix("threads, ")), *speeds, _times(gain.median) if gain else ""])
+    head = [_head(result), "fastfit, one thread", "fastfit, threads", "threads against one"]
+    yield from _table(head, rows)
+
+
+def _pictures(result: Result) -> Iterator[str]:
+    """Yield the speeds of those who make arrays of Pillow's pictures."""
+    start = "PIL → array, "
+    cases = [case for case in result.cases if case.startswith(start)]
+    rows = [
+        [_sign(case.removeprefix(start)), *(_speed(result, result.of(case, name)) for name in _PICTURES)]
+        for case in cases
+    ]
+    yield from _table([_head(result), *_PICTURES.values()], rows)
+
+
+_PICTURES = {"fastfit": "`Fit()` on each", "fastfit-many": "`fit_many`"}
 
 
 def _programs(result: Result) -> Iterator[str]:
     """Yield what whole programs take."""
-    head = ["", f"{result.reference} = 1", "images/s", "peak RSS, MB", "PSNR, dB", "work unlike"]
+    head = ["", _head(result), "images/s", "peak RSS, MB", "PSNR, dB", _UNLIKE]
     rows = []
     for row in result.rows:
         memory = "" if row.memory is None else f"{row.memory / 1e6:.0f}"
@@ -107,9 +149,12 @@ def machine_of(results: Sequence[Result]) -> Iterator[str]:
 BLOCKS: dict[str, tuple[str, Block]] = {
     "arrays": ("arrays", _means),
     "arrays-cells": ("arrays", _cells),
+    "arrays-cold-cells": ("arrays", partial(_cells, contender="fastfit-cold")),
     "batch": ("batch", _cases),
     "files": ("files", _programs),
-    "loader": ("loader", _cases),
+    "loader": ("loader", _tensors),
+    "loader-threads": ("loader", _threads),
+    "loader-pictures": ("loader", _pictures),
     "scaling": ("scaling", _slopes),
 }
 """Name -> the benchmark, and what makes its lines. Besides, there is `machine`, of all results."""
@@ -123,13 +168,22 @@ def _marks(rows: Sequence[Row]) -> str:
     return ", ".join(dict.fromkeys(mark for row in rows for mark in row.marks))
 
 
+def _head(result: Result) -> str:
+    return f"speed ({result.reference.capitalize()} = 1)"
+
+
 def _speed(result: Result, row: Row | None) -> str:
     spread = result.speed(row) if row else None
-    return _times(spread.median) if spread else ""
+    if row is None or spread is None:
+        return ""
+    cpu = result.speed(row, cpu=True)
+    return _times(spread.median, cpu.median if cpu else math.nan)
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:.1f}×" if ratio >= 9.95 else f"{ratio:.2f}×"
+def _times(ratio: float, cpu: float = math.nan) -> str:
+    """Write a speed, and that by processor time where it is another."""
+    told = f"{ratio:.1f}×" if ratio >= 9.95 else f"{ratio:.2f}×"
+    return f"{told} (CPU {_times(cpu)})" if differ(ratio, cpu) else told
 
 
 def _decibels(psnr: float) -> str:

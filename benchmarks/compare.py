@@ -34,7 +34,7 @@ _ERRORS = {3: 15.5, 4: 5.6, 5: 3.6, 6: 5.3, 7: 5.3, 9: 4.5, 11: 4.2, 15: 3.7, 21
 """Rounds -> standard errors that 3 of 1000 moves exceed where nothing moved; up to `_APART` rounds the moves whose
 ratios lie apart, of as many. Of 400 000 simulated pairs of Gaussian rounds. What is between counts as fewer."""
 _MEMORY, _INSTRUCTIONS, _DECIBELS, _SHARE = 0.05, 0.01, 0.01, 1e-6
-_HARDWARE = ("cpu", "processors", "caches", "vectors", "system", "BLAS kernels")
+_HARDWARE = ("cpu", "processors", "caches", "vectors", "system")
 
 
 class Change(NamedTuple):
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 def _lines(old: Result, new: Result) -> Iterator[str]:
     """Yield what a reader should know before the changes."""
     yield f"{new.benchmark}: {sum(1 for _ in _pairs(old, new))} rows in both"
-    software = set(new.machine) - {*_HARDWARE, "commit"}
+    software = set(new.machine) - {*_HARDWARE, "commit", "kernel sources"}
     for names, words in ((_HARDWARE, "another machine"), (software, "other software")):
         differing = _differing(*({name: result.machine.get(name) for name in names} for result in (old, new)))
         if differing:
@@ -118,7 +118,7 @@ def _changes(old: Result, new: Result) -> Iterator[Change]:
 
 def _logarithms(result: Result, row: Row) -> list[float]:
     """Return those of each round's ratio of the reference's seconds to a row's; none where it is not there."""
-    other = result.of(row.case, result.reference)
+    other = result.of(row.case, row.beside or result.reference)
     if other is None or not all((*other.seconds, *row.seconds)):
         return []
     return [math.log(theirs / own) for theirs, own in zip(other.seconds, row.seconds, strict=True)]

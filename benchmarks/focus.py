@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import fastfit
+from benchmarks.contenders import fastfit_version
 from benchmarks.photos import photographs
 from benchmarks.timing import one_core
 from fastfit.focus import focus
@@ -92,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
     subjects = _subjects(Path(options.subjects), photographs(options.photos))
     subjects = subjects[:: 8 if options.quick and len(subjects) > 8 else 1]
     vips = _pyvips()
+    print(f"fastfit {fastfit_version()}")
     print(f"{len(subjects)} photographs to {', '.join(ASPECTS)}" + ("" if vips else f"; {NO_PYVIPS}"))
     with one_core() as threads:
         rows = [row for subject in subjects for row in _rows(_read(subject), vips)]

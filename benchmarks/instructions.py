@@ -1,14 +1,13 @@
 """``python -m benchmarks instructions``: how many instructions three small cases take, which no noise disturbs.
 
 What is counted are whole processes, twice, with N calls and with 2N: the difference is N calls, without the start.
-With `perf stat`, where the system permits that, or else with `valgrind --tool=callgrind`, which knows no AVX-512:
-there BLAS is told to use the kernels of Haswell, and counts are of other code than what runs fastest here. They
-tell whether a change makes more work, not how long it takes: memory and waiting are not in them.
+`perf stat` counts, where the system permits that, or else `valgrind --tool=callgrind`. callgrind has no AVX-512: a
+kernel that uses it runs at a lower level there. Counts tell whether a change makes more work, not how long that
+takes: memory and waiting are not in them.
 """
 
 import argparse
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -20,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import fastfit
 from benchmarks import results, tables
+from benchmarks.contenders import fastfit_version
 from benchmarks.counted import CASES
 from benchmarks.machine import load, machine
 from benchmarks.results import Result, Row
@@ -31,7 +30,6 @@ __all__ = ["add_arguments", "run"]
 
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _ENVIRONMENT = {**_ONE_THREAD, "PYTHONHASHSEED": "0"}
-_HASWELL = {"OPENBLAS_CORETYPE": "Haswell"} if platform.machine() in ("x86_64", "AMD64") else {}
 
 
 class Counter(NamedTuple):
@@ -42,7 +40,6 @@ class Counter(NamedTuple):
     """Of a file to write to makes what comes before the program."""
     count: Callable[[str], int]
     """Of what it wrote there makes the number. Raises ValueError."""
-    env: dict[str, str]
     marks: tuple[str, ...]
 
 
@@ -59,14 +56,12 @@ _COUNTERS = (
         "perf",
         lambda file: ["perf", "stat", "-x", ",", "-e", "instructions:u", "-o", str(file), "--"],
         _perf_count,
-        {},
         (),
     ),
     Counter(
         "callgrind",
         lambda file: ["valgrind", "--tool=callgrind", f"--callgrind-out-file={file}"],
         _callgrind_count,
-        _HASWELL,
         ("callgrind: no AVX-512",),
     ),
 )
@@ -106,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         rows=rows,
         options={"tool": counter.name},
         machine=machine(),
-        versions={"fastfit": fastfit.__version__},
+        versions={"fastfit": fastfit_version()},
         load=(before, load()),
         notes=(
             "instructions: the median of the rounds; apart %: the greatest above the least",
@@ -132,7 +127,7 @@ def _rows(counter: Counter, rounds: int) -> tuple[Row, ...]:
     jobs = [(case, times * calls) for case, (_, calls) in CASES.items() for _ in range(rounds) for times in (1, 2)]
     with tempfile.TemporaryDirectory(prefix="fastfit-") as folder, ThreadPoolExecutor(cores()) as pool:
         # Compiled once, for callgrind would take a minute for that, and read from there by all.
-        env = {**os.environ, **_ENVIRONMENT, **counter.env, "PYTHONPYCACHEPREFIX": folder}
+        env = {**os.environ, **_ENVIRONMENT, "PYTHONPYCACHEPREFIX": folder}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         for case in CASES:
             subprocess.run(_program(case, 1), env=env, check=True)

@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
-from threadpoolctl import threadpool_info
 
 import fastfit
 from benchmarks.contenders import pillow_version
+from fastfit.kernel.library import chosen
 
 __all__ = ["load", "machine"]
 
@@ -34,17 +34,18 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "fastfit": fastfit.__version__,
         "commit": _commit(),
-        "BLAS kernels": ", ".join(_blas()),
+        **_kernel(),
         **{name: _version(name) for name in _PACKAGES},
         "pillow": pillow_version(),
     }
 
 
-def _blas() -> list[str]:
-    """Name the kernels of NumPy's BLAS, whichever else is loaded; of all, if it has none of its own."""
-    every = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    own = [pool for pool in every if {"numpy", "numpy.libs"} & set(Path(pool["filepath"]).parts)]
-    return sorted({str(pool.get("architecture", pool["internal_api"])) for pool in own or every})
+def _kernel() -> dict[str, str]:
+    """Return the level of fastfit's kernel, its compiler, and the hash of its sources."""
+    library, level = chosen()
+    if library is None:
+        return {"kernel": level}
+    return {"kernel": level, "kernel compiler": library.made_by, "kernel sources": library.digest}
 
 
 def load() -> float:

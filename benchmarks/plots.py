@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["digest", "draw", "require"]
 
 _OURS, _PLAIN, _TEXT, _FAINT = "#0072B2", "#9A9A9A", "#222222", "#6B6B6B"
-_COLOURS = {"fastfit": _OURS, "pillow": "#222222", "kornia-rs": "#D55E00", "pyvips": "#009E73", "floor": _FAINT}
-"""Of Okabe and Ito, which those tell apart who see fewer colours."""
+_COLORS = {"fastfit": _OURS, "pillow": "#222222", "kornia-rs": "#D55E00", "pyvips": "#009E73", "floor": _FAINT}
+"""Of Okabe and Ito, which those tell apart who see fewer colors."""
 _OTHERS = ("#CC79A7", "#E69F00", "#56B4E9")
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -125,11 +125,11 @@ def _lines(result: Result) -> "Figure":
     across = min(3, len(groups))
     down = math.ceil(len(groups) / across)
     figure = Figure(figsize=(4.3 * across, 0.7 + 3.2 * down), layout="constrained")
-    colours = _colours(result.contenders)
+    colors = _colors(result.contenders)
     notes = dict(note.split(": x is ", 1) for note in result.notes if ": x is " in note)
     for place, (name, rows) in enumerate(groups.items()):
         axes = figure.add_subplot(down, across, place + 1)
-        _panel(axes, rows, colours)
+        _panel(axes, rows, colors)
         axes.set_title(name, loc="left", fontsize=12, fontweight="bold", color=_TEXT)
         axes.set_xlabel(notes.get(name, name).partition(",")[0], fontsize=10)
     title = "Time, and the exponent by which it grows (2: four times as long for twice x)"
@@ -145,12 +145,12 @@ def _axes(result: Result) -> dict[str, list[Row]]:
     return groups
 
 
-def _colours(contenders: Sequence[str]) -> dict[str, str]:
-    others = [name for name in contenders if name not in _COLOURS]
-    return _COLOURS | {name: _OTHERS[number % len(_OTHERS)] for number, name in enumerate(others)}
+def _colors(contenders: Sequence[str]) -> dict[str, str]:
+    others = [name for name in contenders if name not in _COLORS]
+    return _COLORS | {name: _OTHERS[number % len(_OTHERS)] for number, name in enumerate(others)}
 
 
-def _panel(axes: "Axes", rows: Sequence[Row], colours: Mapping[str, str]) -> None:
+def _panel(axes: "Axes", rows: Sequence[Row], colors: Mapping[str, str]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     ends = {}
@@ -159,10 +159,10 @@ def _panel(axes: "Axes", rows: Sequence[Row], colours: Mapping[str, str]) -> Non
         x, y = [row.facts["x"] for row in own], [row.median for row in own]
         style = "--" if name == "floor" else "-"
         width = 2.4 if name == "fastfit" else 1.4
-        axes.plot(x, y, style, color=colours[name], linewidth=width, marker="o", markersize=2 * width)
+        axes.plot(x, y, style, color=colors[name], linewidth=width, marker="o", markersize=2 * width)
         ends[name] = (x[-1], y[-1], own[-1].facts["slope"])
     _scale(axes, sorted({row.facts["x"] for row in rows}), [row.median for row in rows])
-    _label(axes, ends, colours)
+    _label(axes, ends, colors)
 
 
 def _scale(axes: "Axes", x: Sequence[float], seconds: Sequence[float]) -> None:
@@ -187,7 +187,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def _label(axes: "Axes", ends: Mapping[str, tuple[float, float, float]], colours: Mapping[str, str]) -> None:
+def _label(axes: "Axes", ends: Mapping[str, tuple[float, float, float]], colors: Mapping[str, str]) -> None:
     """Write each line's name and slope beside its end, no two over each other."""
     low, high = (math.log(limit) for limit in axes.get_ylim())
     heights = {name: (math.log(y) - low) / (high - low) for name, (_, y, _) in ends.items()}
@@ -203,7 +203,7 @@ def _label(axes: "Axes", ends: Mapping[str, tuple[float, float, float]], colours
             transform=axes.transAxes,
             va="center",
             fontsize=10,
-            color=colours[name],
+            color=colors[name],
             weight=weight,
         )
 

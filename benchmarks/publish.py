@@ -5,9 +5,10 @@ In README.md and benchmarks/README.md whatever stands between
     <!-- results: NAME -->
     <!-- /results -->
 
-is written anew. NAME is arrays, arrays-cells, batch, files, loader, scaling or machine, or a benchmark's name with
--plot, as arrays-plot, for a picture in docs/plots. The first marker then tells the file, too:
-<!-- results: NAME of FILE -->. A block whose benchmark is not in the file given stays with its own.
+is written anew. NAME is arrays, arrays-cells, arrays-cold-cells, batch, files, loader, loader-threads,
+loader-pictures, scaling or machine, or a benchmark's name with -plot, as arrays-plot, for a picture in docs/plots.
+The first marker then tells the file, too: <!-- results: NAME of FILE -->. A block whose benchmark is not in the
+file given stays with its own.
 
 Exit status: 0; 1 if there is a block without results, or, with --check, one that is not what its file makes.
 """

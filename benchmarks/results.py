@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["FORMAT", "Correctness", "Mean", "Result", "Row", "Spread", "read", "write"]
+__all__ = ["FORMAT", "Correctness", "Mean", "Result", "Row", "Spread", "differ", "read", "write"]
 
 FORMAT = 1
 """Of the JSON files. Another one is not read."""
+_APART = 0.05
+"""Share from which on a ratio by processor time is told beside that by the clock."""
 
 
 class Spread(NamedTuple):
@@ -64,6 +66,10 @@ class Row:
     """The most resident memory of its process and their children, in bytes."""
     facts: Mapping[str, float] = field(default_factory=dict)
     """More figures, each named with its unit."""
+    cpu: tuple[float, ...] = ()
+    """Seconds of processor time of each round, of all threads; empty where nobody counted them."""
+    beside: str = ""
+    """The contender that ratios of this row are of; by default the result's reference."""
 
     @property
     def median(self) -> float:
@@ -82,6 +88,8 @@ class Mean(NamedTuple):
     cases: int
     psnr: float
     """The least of all cases in dB; NaN where nothing was compared."""
+    cpu: float = math.nan
+    """`speed` by processor time; NaN where a case has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,8 @@ class Result:
     """What a reader should know, and what the figures do not show."""
     faults: tuple[str, ...] = ()
     """What is wrong with fastfit's own results. A run that has any fails."""
+    first: int = 0
+    """How many rows tables show; 0 for all."""
 
     def of(self, case: str, contender: str) -> Row | None:
         """Return a row, if there is one."""
@@ -123,24 +133,34 @@ class Result:
         """All contenders, in the order measured."""
         return tuple(dict.fromkeys(row.contender for row in self.rows))
 
-    def speed(self, row: Row, beside: str | None = None) -> Spread | None:
+    def speed(self, row: Row, beside: str | None = None, *, cpu: bool = False) -> Spread | None:
         """Return how many times as fast as another contender a row is: ratios of the seconds of each round.
 
         Parameters
         ----------
         row : Row
         beside : str, optional
-            A contender. By default the reference.
+            A contender. By default the row's own, or the reference.
+        cpu : bool
+            Take processor time, not the clock on the wall.
 
         Returns
         -------
         Spread or None
-            None where the other did not do the case, or one of them took no time.
+            None where the other did not do the case, or one of them took no time, or nobody counted it.
         """
-        other = self.of(row.case, beside or self.reference)
-        if other is None or not all((*other.seconds, *row.seconds)):
+        other = self.of(row.case, beside or row.beside or self.reference)
+        if other is None:
             return None
-        return Spread.of([theirs / own for theirs, own in zip(other.seconds, row.seconds, strict=True)])
+        theirs, own = (other.cpu, row.cpu) if cpu else (other.seconds, row.seconds)
+        if not (theirs and own and all((*theirs, *own))):
+            return None
+        return Spread.of([their / our for their, our in zip(theirs, own, strict=True)])
+
+    def unlike_by_cpu(self, row: Row) -> float | None:
+        """Return a row's speed by processor time, where it differs from that by the clock by more than 5 %."""
+        wall, cpu = self.speed(row), self.speed(row, cpu=True)
+        return cpu.median if wall and cpu and differ(wall.median, cpu.median) else None
 
     def means(self, beside: str | None = None) -> Iterator[Mean]:
         """Sum up each contender that did a case the other one did, too; see `speed`.
@@ -151,12 +171,19 @@ class Result:
         for contender in self.contenders:
             rows = [row for row in self.rows if row.contender == contender and row.case not in unlike]
             speeds = [spread.median for row in rows if (spread := self.speed(row, beside))]
+            by_cpu = [spread.median for row in rows if (spread := self.speed(row, beside, cpu=True))]
             psnrs = [row.correctness.psnr for row in rows if row.correctness]
             known = [psnr for psnr in psnrs if not math.isnan(psnr)]
             if speeds:
                 mean = statistics.geometric_mean(speeds)
                 least = min(known, default=math.nan)
-                yield Mean(contender, mean, min(speeds), max(speeds), len(speeds), least)
+                cpu = statistics.geometric_mean(by_cpu) if len(by_cpu) == len(speeds) else math.nan
+                yield Mean(contender, mean, min(speeds), max(speeds), len(speeds), least, cpu)
+
+
+def differ(wall: float, cpu: float) -> bool:
+    """Tell whether a ratio by processor time is more than 5 % from that by the clock; NaN is not."""
+    return abs(cpu / wall - 1) > _APART
 
 
 def write(results: Sequence[Result], file: Path) -> None:
@@ -198,9 +225,10 @@ def _row(facts: dict[str, Any]) -> Row:
     compared = facts.pop("correctness")
     if compared is not None:
         compared = Correctness(compared.pop("exact_size"), **_floats(compared))
-    seconds, marks = (tuple(facts.pop(name)) for name in ("seconds", "marks"))
+    # Files of before there was processor time have none.
+    seconds, marks, cpu = (tuple(facts.pop(name, ())) for name in ("seconds", "marks", "cpu"))
     figures = _floats(facts.pop("facts"))
-    return Row(seconds=seconds, marks=marks, correctness=compared, facts=figures, **facts)
+    return Row(seconds=seconds, marks=marks, cpu=cpu, correctness=compared, facts=figures, **facts)
 
 
 def _floats(figures: Mapping[str, Any]) -> dict[str, float]:

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.results import Correctness, Mean, Result, Row, Spread
+from benchmarks.results import Correctness, Mean, Result, Spread, differ
 
 __all__ = ["installed", "markdown", "text"]
+
+_BY_CPU = "by CPU time"
+"""The column of speeds by processor time, where they are more than 5 % from those by the clock."""
 
 
 def installed(versions: Mapping[str, str], missing: Mapping[str, str]) -> Iterator[str]:
@@ -24,6 +27,7 @@ def text(result: Result) -> Iterator[str]:
     yield from _missing(result)
     yield ""
     yield from _aligned(_rows(result))
+    yield from _more(result)
     means = _means(result)
     if len(means) > 2:
         yield ""
@@ -45,6 +49,7 @@ def markdown(result: Result) -> Iterator[str]:
     yield from (f"- {line}" for line in _missing(result))
     yield ""
     yield from _piped(_rows(result))
+    yield from ("", *_more(result))
     means = _means(result)
     if len(means) > 2:
         yield ""
@@ -58,35 +63,50 @@ def _missing(result: Result) -> Iterator[str]:
         yield f"{name} is left out, not installed: {line}"
 
 
+def _more(result: Result) -> Iterator[str]:
+    if 0 < result.first < len(result.rows):
+        yield f"… and {len(result.rows) - result.first} more rows, in the file of --json"
+
+
 def _rows(result: Result) -> list[Sequence[str]]:
-    memory = any(row.memory is not None for row in result.rows)
-    compared = any(row.correctness is not None for row in result.rows)
-    facts = list(dict.fromkeys(name for row in result.rows for name in row.facts))
-    head = ["case", "contender", "ms", f"speed, {result.reference} = 1"]
-    head += ["peak RSS MB"] * memory + ["error"] * compared + facts + ["work unlike"]
-    return [head, *(_cells(result, row, memory, compared, facts) for row in result.rows)]
-
-
-def _cells(result: Result, row: Row, memory: bool, compared: bool, facts: Sequence[str]) -> list[str]:
-    cells = [row.case, row.contender, _milliseconds(row), _speed(result.speed(row))]
-    cells += ["" if row.memory is None else f"{row.memory / 1e6:.0f}"] * memory
-    cells += [_error(row.correctness)] * compared
-    cells += [_figure(row.facts.get(name)) for name in facts]
-    return [*cells, ", ".join(row.marks)]
+    rows = result.rows[: result.first or None]
+    memory = any(row.memory is not None for row in rows)
+    compared = any(row.correctness is not None for row in rows)
+    counted = any(row.cpu for row in rows)
+    facts = list(dict.fromkeys(name for row in rows for name in row.facts))
+    by_cpu = {id(row): speed for row in rows if (speed := result.unlike_by_cpu(row)) is not None}
+    head = ["case", "contender", "ms", *["CPU ms"] * counted, f"speed, {result.reference} = 1"]
+    head += [_BY_CPU] * bool(by_cpu) + ["peak RSS MB"] * memory + ["error"] * compared + facts
+    unlike = "differs from Pillow by" if result.reference == "pillow" else "remarks"
+    lines: list[Sequence[str]] = [[*head, unlike]]
+    for row in rows:
+        cells = [row.case, row.contender, _milliseconds(row.seconds), *[_milliseconds(row.cpu)] * counted]
+        cells += [_speed(result.speed(row))]
+        cells += [f"{by_cpu[id(row)]:.2f}" if id(row) in by_cpu else ""] * bool(by_cpu)
+        cells += ["" if row.memory is None else f"{row.memory / 1e6:.0f}"] * memory
+        cells += [_error(row.correctness)] * compared
+        lines.append([*cells, *(_figure(row.facts.get(name)) for name in facts), ", ".join(row.marks)])
+    return lines
 
 
 def _means(result: Result) -> list[Sequence[str]]:
-    head = ("contender", f"mean speed, {result.reference} = 1", "least", "greatest", "cases", "least PSNR dB")
-    return [head, *(_mean(mean) for mean in result.means())]
+    means = list(result.means())
+    by_cpu = any(differ(mean.speed, mean.cpu) for mean in means)
+    head = ["contender", f"mean speed, {result.reference} = 1", "least", "greatest", "cells", "least PSNR dB"]
+    return [[*head, *[_BY_CPU] * by_cpu], *(_mean(mean, by_cpu) for mean in means)]
 
 
-def _mean(mean: Mean) -> Sequence[str]:
+def _mean(mean: Mean, by_cpu: bool) -> Sequence[str]:
     speeds = (f"{value:.2f}" for value in (mean.speed, mean.least, mean.greatest))
-    return (mean.contender, *speeds, str(mean.cases), "" if math.isnan(mean.psnr) else _decibels(mean.psnr))
+    psnr = "" if math.isnan(mean.psnr) else _decibels(mean.psnr)
+    cpu = f"{mean.cpu:.2f}" if differ(mean.speed, mean.cpu) else ""
+    return [mean.contender, *speeds, str(mean.cases), psnr, *[cpu] * by_cpu]
 
 
-def _milliseconds(row: Row) -> str:
-    spread = Spread.of([1e3 * second for second in row.seconds])
+def _milliseconds(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return ""
+    spread = Spread.of([1e3 * second for second in seconds])
     return (
         f"{spread.median:.3g} ± {spread.mad:.2g}"
         if spread.median < 100

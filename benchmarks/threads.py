@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastfit.threads import cores
 
@@ -17,7 +16,7 @@ _ASKED_ONCE = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "VIPS_CONCURRENCY")
 
 @contextmanager
 def pinned(threads: int) -> Iterator[str]:
-    """Keep this process on so many cores, and BLAS and OpenCV at so many threads.
+    """Keep this process on so many cores, and OpenCV at so many threads.
 
     What is imported meanwhile finds the number in the environment; the rest is up to each contender's `pin`.
 
@@ -33,14 +32,8 @@ def pinned(threads: int) -> Iterator[str]:
     """
     if not 1 <= threads <= cores():
         raise SystemExit(f"--threads: expected 1 to {cores()}, as many as there are cores, got {threads}")
-    with (
-        _environment(threads),
-        on_cores(threads) as where,
-        _opencv(threads),
-        threadpool_limits(threads, user_api="blas"),
-    ):
-        blas = sorted({f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()})
-        yield f"{where}; threads: OpenCV {cv2.getNumThreads()}, {', '.join(blas)}"
+    with _environment(threads), on_cores(threads) as where, _opencv(threads):
+        yield f"{where}; threads of each library: {threads}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import length_hint
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -23,6 +23,7 @@ __all__ = ["fit_many"]
 
 ReturnAs: TypeAlias = Literal["array", "list", "generator"]
 Backend: TypeAlias = Literal["threads", "joblib"]
+_T = TypeVar("_T")
 _Item: TypeAlias = tuple[int, Any]
 """An image and its number."""
 _Done: TypeAlias = tuple[list[Image], Exception | None]
@@ -146,13 +147,11 @@ def fit_many(
     return list(_each(results)) if return_as == "list" else _each(results)
 
 
-def _each(groups: Iterator[_Done]) -> Generator[Image, None, None]:
-    """Yield the results of groups, and raise the first error; to leave half-way ends the work on the rest."""
+def _each(groups: Iterator[list[Image]]) -> Generator[Image, None, None]:
+    """Yield the results of groups; to leave half-way ends the work on the rest."""
     try:
-        for results, error in groups:
+        for results in groups:
             yield from results
-            if error is not None:
-                raise error
     finally:
         if isinstance(groups, Generator):
             groups.close()
@@ -167,8 +166,8 @@ class _Threads:
         most = max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize
         self.jobs = min(_as_jobs(-1 if n_jobs is None else n_jobs), most)
 
-    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[_Done]:
-        return map(fitter, groups) if self.jobs == 1 else _in_threads(groups, fitter, self.jobs)
+    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[list[Image]]:
+        return _opened(map(fitter, groups)) if self.jobs == 1 else _in_threads(groups, fitter, self.jobs)
 
 
 class _Joblib:
@@ -186,8 +185,16 @@ class _Joblib:
         self.delayed = delayed
         self.jobs = effective_n_jobs(n_jobs)
 
-    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[_Done]:
-        return iter(self.parallel(self.delayed(fitter)(group) for group in groups))
+    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[list[Image]]:
+        return _opened(iter(self.parallel(self.delayed(fitter)(group) for group in groups)))
+
+
+def _opened(groups: Iterator[_Done]) -> Iterator[list[Image]]:
+    """Yield the results of groups, and raise what the first image raised that cannot be fitted."""
+    for results, error in groups:
+        yield results
+        if error is not None:
+            raise error
 
 
 _Runner: TypeAlias = _Threads | _Joblib
@@ -370,41 +377,45 @@ def _fit_group(group: list[_Item], fit: Callable[[int, Any, Queue], Image]) -> _
     return results, failed
 
 
-def _in_threads(groups: Iterator[list[_Item]], fitter: _Fitter, jobs: int) -> Generator[_Done, None, None]:
+def _in_threads(groups: Iterator[list[_Item]], fitter: _Fitter, jobs: int) -> Generator[list[Image], None, None]:
     # Threads of the standard library: joblib's `Parallel` looks for results every 10 ms, which is as long as many
     # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
-    waiting: deque[Future[_Done]] = deque()
     wait, here = True, os.getpid()
 
-    def take() -> _Done:
+    def result(future: Future[_Done]) -> _Done:
         if os.getpid() != here:
             raise RuntimeError("fit_many: a generator cannot go on in a forked process, where its threads are not")
-        return waiting.popleft().result()
+        return future.result()
 
     try:
-        while True:
-            try:
-                group = next(groups, None)
-            except Exception:  # comes when it is its turn
-                while waiting:
-                    yield take()
-                raise
-            if group is None:
-                break
-            waiting.append(pool.submit(fitter, group))
-            if len(waiting) > _AHEAD * jobs:
-                yield take()
-        while waiting:
-            yield take()
+        futures = (pool.submit(fitter, group) for group in groups)
+        yield from _opened(map(result, _ahead(futures, _AHEAD * jobs)))
     except GeneratorExit:
         # Left half taken, perhaps by the garbage collector, in any thread: even in one of these.
         wait = False
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=True)
+
+
+def _ahead(futures: Iterator[_T], most: int) -> Iterator[_T]:
+    """Yield futures in their order, `most` behind the last that was begun; what raises comes when it is its turn."""
+    waiting: deque[_T] = deque()
+    while True:
+        try:
+            future = next(futures, None)
+        except Exception:
+            yield from waiting
+            raise
+        if future is None:
+            break
+        waiting.append(future)
+        if len(waiting) > most:
+            yield waiting.popleft()
+    yield from waiting
 
 
 @contextmanager

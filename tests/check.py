@@ -1,5 +1,6 @@
 """The battery that every way to fit an image goes through."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -14,11 +15,11 @@ def check_fit(fit, image, size):
     result = fit(image)
     _check_form(result, image, size)
     _check_ownership(fit, image, result)
-    for name, view, _ in _layouts(image.shape, image.dtype):
+    for name, view, _ in layouts(image.shape, image.dtype):
         view[...] = image
         view.flags.writeable = False
         np.testing.assert_array_equal(fit(view), result, f"input: {name}")
-    for name, view, base in _layouts(result.shape, result.dtype):
+    for name, view, base in layouts(result.shape, result.dtype):
         _check_out(fit, image, view, base, result, name)
     _check_threads(fit, image, result)
     return result
@@ -67,7 +68,7 @@ def _check_threads(fit, image, expected):
         np.testing.assert_array_equal(got, wanted, "four threads at once")
 
 
-def _layouts(shape, dtype):
+def layouts(shape, dtype):
     """Yield name, view of `shape` and the array that the view is cut out of, for every order of samples."""
     height, width, *channels = shape
     yield "contiguous", *_cut(shape, dtype, lambda base: base)
@@ -81,6 +82,11 @@ def _layouts(shape, dtype):
         yield "planes", *_cut((*channels, height, width), dtype, lambda base: np.moveaxis(base, 0, 2))
         yield "reversed channels", *_cut(shape, dtype, lambda base: base[..., ::-1])
         yield "some channels", *_cut((height, width, channels[0] + 2), dtype, lambda base: base[..., 1:-1])
+        yield "first channels", *_cut((height, width, channels[0] + 1), dtype, lambda base: base[..., :-1])
+        yield "last channels", *_cut((height, width, channels[0] + 1), dtype, lambda base: base[..., 1:])
+    if np.dtype(dtype).itemsize > 1:
+        size = 1 + math.prod(shape) * np.dtype(dtype).itemsize
+        yield "unaligned", *_cut((size,), np.uint8, lambda base: base[1:].view(dtype).reshape(shape))
 
 
 def _cut(shape, dtype, view):

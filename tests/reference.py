@@ -35,12 +35,38 @@ def _box(x):
     return 1.0 if -0.5 < x <= 0.5 else 0.0
 
 
+def _mks2013(x):
+    """Magic Kernel Sharp of 2013, see johncostella.com/magic."""
+    x = abs(x)
+    if x < 0.5:
+        return 17 / 16 - 7 / 4 * x**2
+    if x < 1.5:
+        return (1 - x) * (7 / 4 - x)
+    return -1 / 8 * (x - 5 / 2) ** 2 if x < 2.5 else 0.0
+
+
+def _mks2021(x):
+    """Magic Kernel Sharp of 2021, its successor."""
+    x = abs(x)
+    if x < 0.5:
+        return 577 / 576 - 239 / 144 * x**2
+    if x < 1.5:
+        return 35 / 36 * (x - 1) * (x - 239 / 140)
+    if x < 2.5:
+        return 1 / 6 * (x - 2) * (65 / 24 - x)
+    if x < 3.5:
+        return 1 / 36 * (x - 3) * (x - 15 / 4)
+    return -1 / 288 * (x - 9 / 2) ** 2 if x < 4.5 else 0.0
+
+
 KERNELS = {
     "lanczos": (3.0, _lanczos),
     "bicubic": (2.0, _bicubic),
     "hamming": (1.0, _hamming),
     "bilinear": (1.0, _bilinear),
     "box": (0.5, _box),
+    "mks2013": (2.5, _mks2013),
+    "mks2021": (4.5, _mks2021),
 }
 
 

@@ -58,6 +58,7 @@ def state(image):
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", MODES_AS_THEY_ARE)
 def test_modes_of_grey_rgb_and_alpha_are_as_they_lie_in_memory(mode):
     image = pil(mode)
@@ -70,6 +71,7 @@ def test_modes_of_grey_rgb_and_alpha_are_as_they_lie_in_memory(mode):
     assert state(image) == before
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", CONVERTED)
 def test_other_modes_are_converted_as_pillow_does(mode):
     image = pil(mode)
@@ -109,6 +111,7 @@ def test_a_transparent_level_becomes_alpha(mode, level, into):
     np.testing.assert_array_equal(as_array(image), expected)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["rgba.png", "grey.jpg", "cmyk.jpg", "srgb.jpg", "srgb.webp", "metadata.gif"])
 def test_files_that_pillow_opened_are_taken_before_they_are_read(name):
     with Image.open(DATA / name) as lazy, Image.open(DATA / name) as read:
@@ -298,6 +301,7 @@ class RaisingDLPack:
         return 1, 0
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", [Interface, Array, DLPack])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("shape", [(23, 31), (23, 31, 3), (23, 31, 4)])
@@ -405,7 +409,7 @@ def test_what_may_be_either_is_taken_for_channels_last():
     assert fit(np.zeros((3, 61, 4), np.uint8), (20, 30)).shape == (30, 20, 4)
 
 
-@pytest.mark.parametrize("shape", [(5, 61, 97), (61, 97, 5), (2, 3, 61, 97), (97,)])
+@pytest.mark.parametrize("shape", [(2, 3, 61, 97), (97,), ()])
 def test_other_shapes_are_refused_without_that_hint(shape):
     with pytest.raises(ImageError, match=r"^image: expected shape") as caught:
         fit(np.zeros(shape, np.uint8), (20, 30))

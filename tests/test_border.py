@@ -16,6 +16,7 @@ def inner(spec, image):
     return tuple(map(int, planned.inner)), planned
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("fill", MODES)
 @pytest.mark.parametrize("centering", [(0.5, 0.5), (0, 0), (1, 1), (0.2, 0.9)])
 @pytest.mark.parametrize("size", ["90x31", "31x90", "300x20"])

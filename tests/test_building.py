@@ -72,6 +72,7 @@ def test_digest_is_the_same_as_long_as_no_source_changes(folder):
     assert digest(folder) == first
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "change",
     [
@@ -115,7 +116,7 @@ def compilers(tmp_path, monkeypatch):
 
 
 def hook(folder):
-    return hatch_build.KernelHook(str(folder.parents[2]), {}, None, None, "", "wheel")
+    return hatch_build.KernelHook(str(folder.parents[1]), {}, None, None, "", "wheel")
 
 
 def test_own_compiler_comes_first_and_its_options_are_split_as_a_shell_does(folder, compilers, monkeypatch):

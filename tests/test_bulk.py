@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from planted import SPEC, codes, contents, counts, listed, photos, picture, plant, ran, rows, shard
-from settings import thread_settings
 
 import fastfit
 from fastfit import (
@@ -59,6 +58,7 @@ def five(src):
 # What becomes of it.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("jobs", "backend"), [(1, "threading"), (2, "threading"), (-1, "threading"), (2, "loky")])
 def test_every_source_has_one_outcome(five, out, jobs, backend):
     report, outcomes = ran(five, out, jobs=jobs, backend=backend)
@@ -195,6 +195,7 @@ BAD = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("alarm")
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("kind", BAD)
@@ -358,6 +359,7 @@ def test_report_of_nothing_has_a_rate():
     assert Report().rate == 0
 
 
+@pytest.mark.quick
 def test_report_of_a_run(five, out):
     plant(five, "bad.jpg", content=b"none")
     report, _ = ran(five, out)
@@ -646,40 +648,40 @@ def test_options_that_are_right(five, out, name, value):
 # Threads.
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(("jobs", "backend"), [(1, "threading"), (2, "threading")])
 @pytest.mark.parametrize("content", [picture(), b"no image"], ids=["fitted", "failed"])
 def test_thread_settings_come_back(src, out, jobs, backend, content):
     plant(src, "a.jpg", "b.jpg", content=content)
     _, outcomes = ran(src, out, jobs=jobs, backend=backend)
     assert len(outcomes) == 2
-    assert thread_settings() == (2, {2})
+    assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 def test_thread_settings_stay_beside_processes(five, out):
     told = []
-    fastfit.run(five, out, SPEC, jobs=2, progress=lambda _: told.append(thread_settings()))
-    assert told == [(2, {2})] * 5
-    assert thread_settings() == (2, {2})
+    fastfit.run(five, out, SPEC, jobs=2, progress=lambda _: told.append(cv2.getNumThreads()))
+    assert told == [3] * 5
+    assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_work_is_done_with_one_thread(five, out, monkeypatch, jobs):
+def test_work_is_done_with_one_thread_of_opencvs(five, out, monkeypatch, jobs):
     seen = []
     real = Work._do
 
     def look(*arguments):
-        seen.append(thread_settings())
+        seen.append(cv2.getNumThreads())
         return real(*arguments)
 
     monkeypatch.setattr(Work, "_do", look)
     assert counts(ran(five, out, jobs=jobs)[0]) == (5, 0, 0)
-    assert seen == [(1, {1})] * 5
+    assert seen == [1] * 5
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyboardInterrupt()])
 def test_thread_settings_come_back_after_a_bug(five, out, error):
     def fail(_):
@@ -687,15 +689,15 @@ def test_thread_settings_come_back_after_a_bug(five, out, error):
 
     with pytest.raises(type(error)):
         fastfit.run(five, out, SPEC, jobs=2, backend="threading", progress=fail)
-    assert thread_settings() == (2, {2})
+    assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 def test_thread_settings_come_back_when_it_does_not_begin(five, out):
     plant(out.parent, "out.report.jsonl", content=b"mine\n")
     with pytest.raises(OptionError):
         ran(five, out)
-    assert thread_settings() == (2, {2})
+    assert cv2.getNumThreads() == 3
 
 
 def test_threads_leave_opencv_usable(five, out):

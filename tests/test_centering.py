@@ -26,6 +26,7 @@ def lopsided(width, height, channels=3):
     return image
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("way", WAYS)
 def test_the_crop_goes_where_something_is(way):
     image = lopsided(800, 200)
@@ -104,6 +105,7 @@ def test_a_picture_on_its_side_is_looked_at_upright():
     np.testing.assert_array_equal(load(data, spec), spec(lopsided(800, 200)))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", [(200, 800), (200, 800, 1), (200, 800, 2), (200, 800, 4)])
 @pytest.mark.parametrize("way", WAYS)
 def test_images_of_every_kind(way, shape):

@@ -12,8 +12,8 @@ TOPS = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
 DTYPES = tuple(TOPS)
 SHAPES = ((61, 97), (61, 97, 1), (61, 97, 2), (61, 97, 3), (61, 97, 4))
 COUNTS = (1, 3, 4)
-# One rounding, and for 16 bits one more in float32 sums, whose order is the BLAS kernel's choice.
-STEP = {np.uint8: 1, np.uint16: 2, np.float32: 1e-5}
+# Color that becomes grey is rounded before the fill shines through, and after.
+STEP = {np.uint8: 1.001, np.uint16: 1.02, np.float32: 1e-6}
 WEIGHTS = np.array([19595, 38470, 7471]) / 65536
 
 
@@ -60,9 +60,12 @@ def test_channels_are_changed_as_they_would_be_afterwards(shape, dtype, mode, ch
         expected = afterwards(fitted, channels)[inside]
         assert got.dtype == dtype
         assert got.shape == (43, 50, channels)
-        np.testing.assert_allclose(got[inside].astype(np.float64), expected, rtol=1e-6, atol=STEP[dtype])
+        # Colors under little alpha are large floats.
+        rtol = 1e-6 if dtype == np.float32 else 0
+        np.testing.assert_allclose(got[inside].astype(np.float64), expected, rtol=rtol, atol=STEP[dtype])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("layout", ["HWC", "CHW"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(61, 97), (61, 97, 1)])
@@ -71,14 +74,12 @@ def test_grey_in_colour_is_three_times_grey(shape, dtype, layout):
     for size in ((97, 61), (40, 31), (97, 31), (40, 61)):
         got = Fit(size, "stretch", channels=3, layout=layout)(image)
         planes = np.moveaxis(got, 2, 0) if layout == "HWC" else got
-        grey = Fit(size, "stretch")(image).reshape(size[::-1]).astype(np.float64)
+        grey = Fit(size, "stretch")(image).reshape(size[::-1])
         for plane in planes:
-            np.testing.assert_array_equal(plane, planes[0])
-            np.testing.assert_allclose(
-                plane, grey, rtol=0, atol={np.uint8: 0, np.uint16: 1, np.float32: 1e-6}[dtype]
-            )
+            np.testing.assert_array_equal(plane, grey)
 
 
+@pytest.mark.quick
 def test_colour_in_grey_is_pillows_to_the_last_bit():
     levels = np.random.default_rng(0).integers(0, 256, (400, 500, 3), dtype=np.uint8)
     corners = np.stack(np.meshgrid([0, 1, 254, 255], [0, 1, 254, 255], [0, 1, 254, 255]), axis=-1).astype(np.uint8)
@@ -161,6 +162,7 @@ def composited(image, ground):
     return np.asarray(Image.alpha_composite(under, over).convert("RGB"))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("fill", [(0, 0, 0), (255, 255, 255), (10, 200, 130)])
 @pytest.mark.parametrize("channels", [2, 4])
 def test_what_loses_alpha_is_laid_over_the_fill_as_pillow_would(channels, fill):

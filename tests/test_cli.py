@@ -19,9 +19,9 @@ from bulk_runs import quickly
 from PIL import Image
 
 import fastfit
-from fastfit.kernel.library import about
 from fastfit import probe
 from fastfit.cli import main
+from fastfit.kernel.library import about
 from fastfit.words import RESAMPLES
 
 ROOT = Path(fastfit.__file__).parent.parent
@@ -75,6 +75,7 @@ def listed(folder):
 # All well, and not.
 
 
+@pytest.mark.quick
 def test_all_fitted_is_0_and_quiet(here):
     run = fastfit_command("fit", "photos", "-o", "out", "--size", "20x30")
     assert (run.returncode, run.stderr) == (0, b"")
@@ -83,6 +84,7 @@ def test_all_fitted_is_0_and_quiet(here):
     assert [probe((here / "out" / name).read_bytes()).size for name in listed(here / "out")] == [(20, 30)] * 3
 
 
+@pytest.mark.quick
 def test_failures_are_1_and_a_line_each(here):
     (here / "photos" / "bad one.jpg").write_bytes(picture()[:1500])
     (here / "photos" / "no image.png").write_bytes(b"<html>")
@@ -147,6 +149,7 @@ def test_module_and_main_are_the_same_program(here):
 # Options.
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("format", "name"), [("png", "a.png"), ("webp", "a.webp"), ("jpeg", "a.jpg"), ("keep", "a.jpg")]
@@ -230,6 +233,7 @@ def test_files_and_folders_together(here):
 GOOD = ["fit", "photos", "-o", "out", "--size", "20x30"]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -301,6 +305,7 @@ def _check_cannot_start(here, capsys, arguments, message):
     assert not (here / "out").exists()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("arguments", [[], ["fit"], ["fit", "photos"], ["fit", "a.jpg", "--size", "9x9"], ["fat"]])
 def test_what_is_missing_is_2(here, capsys, arguments):
     with pytest.raises(SystemExit) as caught:
@@ -333,6 +338,7 @@ def test_output_that_is_a_file_fits_nothing(capsys):
     assert "Traceback" not in shown.err
 
 
+@pytest.mark.quick
 def test_version():
     run = fastfit_command("--version")
     assert run.returncode == 0

@@ -59,6 +59,7 @@ def animation(format, count=3):
 # Sizes that follow from the source's. The photograph is 96×128.
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("options", "size"),
@@ -78,6 +79,7 @@ def test_size_follows_from_the_source(options, size):
     assert result().size == size
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("options", "got"),
@@ -222,6 +224,7 @@ def test_icc():
     assert np.abs(pixels["keep"] - pixels["srgb"]).max() > 8
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("options", "kept"), [([], False), (["--metadata", "drop"], False), (["--metadata", "keep"], True)]

@@ -56,6 +56,7 @@ LOSSLESS = {"jpeg": {"quality": 95, "subsampling": 0}, "png": {}, "webp": {"loss
 TOLERANCE = {"jpeg": 3, "png": 0, "webp": 0}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("format", LOSSLESS)
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_decode_turns_upright(format, orientation):
@@ -163,6 +164,7 @@ def holey():
     return image
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", KINDS)
 def test_decode_gives_what_the_file_holds(kind):
     make, mode, shape, dtype, bit_depth, channels = KINDS[kind]
@@ -270,6 +272,7 @@ def test_turned_tiff_is_upright(orientation):
 # What a file says of itself.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", WHOLE)
 def test_probe_agrees_with_decode_and_pillow(name):
     data = read(name)
@@ -337,6 +340,7 @@ def test_damaged_profile_is_none_and_the_picture_stays():
 # The JPEG decoder's own shrinking.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("shrink", [2, 4, 8])
 def test_jpeg_shrinks_to_sizes_rounded_up(shrink, orientation):
@@ -542,6 +546,7 @@ def test_quality_is_used(format):
     assert psnr(decode(low)[0], textured()) < psnr(decode(high)[0], textured())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_png_is_exact(channels):
     image = scene(37, 23, channels)

@@ -136,6 +136,7 @@ def test_converted_picture_is_written_in_every_format(format):
     assert psnr(pixels(result), expected) > 35
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("channels", [2, 4])
 def test_alpha_is_kept(channels):
     image = scene(64, 48, channels)
@@ -147,6 +148,7 @@ def test_alpha_is_kept(channels):
     np.testing.assert_array_equal(got[..., :-1], expected)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("gamma", [1.8, 2.2, 3.0])
 def test_grey_stays_grey(gamma):
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -259,6 +261,7 @@ def test_profile_for_colour_is_unusable_for_grey():
     assert (info.notes, info.icc_profile, image.ndim) == ((UNUSABLE,), None, 2)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "profile", [ink_profile()[:300], ink_profile()[:-1000], ADOBE_RGB], ids=["tiny", "cut", "for colour"]
 )

@@ -17,6 +17,7 @@ def by_label(found):
     return {variant.label: variant for variant in found.variants}
 
 
+@pytest.mark.quick
 def test_every_mode_fill_and_centering_is_there():
     found = compare(scene(90, 160), "160x90")
     labels = {label.split(" = ")[0] for label in by_label(found)}

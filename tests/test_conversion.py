@@ -16,7 +16,6 @@ MEANS, STDS = (*MEAN, 0.5), (*STD, 0.25)
 SHAPES = ((61, 97), (61, 97, 1), (61, 97, 2), (61, 97, 3), (61, 97, 4))
 TOPS = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
 DTYPES = tuple(TOPS)
-CONVOLUTIONS = RESAMPLES[:5]
 
 
 def normalisation(image):
@@ -44,14 +43,8 @@ def assert_is_afterwards(image, size, mode="cover", layout="CHW", atol=1e-6, **o
     expected = afterwards(fitted, layout=layout, **how)
     assert got.dtype == np.float32
     assert got.shape == expected.shape
-    if image.dtype == np.uint16:
-        # Rounded from float32 sums, whose order is the BLAS kernel's choice: a tie may fall the other way.
-        one = 1 / 65535 / min(how["std"])
-        np.testing.assert_allclose(got, expected, rtol=0, atol=one + atol)
-        assert np.mean(np.abs(got - expected) > atol) < 0.001
-    else:
-        # Colours under little alpha are large, and float32 has only so many digits.
-        np.testing.assert_allclose(got, expected, rtol=2e-7, atol=atol)
+    # Colours under little alpha are large, and float32 has only so many digits.
+    np.testing.assert_allclose(got, expected, rtol=2e-7, atol=atol)
     return got
 
 
@@ -143,6 +136,7 @@ def test_a_normalised_tensor_is_the_fitted_image_normalised(resample, mode, dtyp
             assert_is_afterwards(image, (50, 43), mode, layout, resample=resample, fill=fill)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("layout", ["HWC", "CHW"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_each_of_256_levels_is_what_numpy_makes_of_it(channels, layout):
@@ -157,6 +151,7 @@ def test_each_of_256_levels_is_what_numpy_makes_of_it(channels, layout):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
@@ -191,6 +186,7 @@ def test_one_mean_and_std_count_for_every_channel():
     np.testing.assert_array_equal(mixed, Fit((40, 30), scale=1 / 255, mean=MEAN, std=(0.25,) * 3)(image))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_channels_first_alone_is_a_transposition(shape, dtype):
@@ -200,12 +196,7 @@ def test_channels_first_alone_is_a_transposition(shape, dtype):
         got = Fit(size, mode, layout="CHW")(image)
         assert got.dtype == dtype
         assert got.flags.c_contiguous
-        expected = np.moveaxis(fitted if fitted.ndim == 3 else fitted[..., None], 2, 0)
-        if dtype == np.uint8:
-            np.testing.assert_array_equal(got, expected)
-        else:
-            one = 1 if dtype == np.uint16 else 1e-6
-            np.testing.assert_allclose(got.astype(np.float64), expected, rtol=0, atol=one)
+        np.testing.assert_array_equal(got, np.moveaxis(fitted if fitted.ndim == 3 else fitted[..., None], 2, 0))
 
 
 @pytest.mark.parametrize("resample", ["lanczos", "linear"])
@@ -261,19 +252,17 @@ def test_lines_and_single_pixels_become_tensors(shape, size, dtype, layout):
     for channels in ((), (1,), (2,), (3,), (4,)):
         image = picture("holes", (*shape, *channels), dtype)
         for mode in MODES:
-            # A single sample may be a tie like any other: one level of 65536, and its share of one sample is all.
             how = normalisation(image)
             fitted = Fit(size, mode, fill=1)(image)
             got = Fit(size, mode, layout=layout, fill=1, **how)(image)
-            atol = 1e-6 + (1 / 65535 / min(how["std"]) if dtype == np.uint16 else 0)
-            np.testing.assert_allclose(got, afterwards(fitted, layout=layout, **how), rtol=0, atol=atol)
+            np.testing.assert_allclose(got, afterwards(fitted, layout=layout, **how), rtol=2e-7, atol=1e-6)
 
 
 @pytest.mark.parametrize("layout", ["HWC", "CHW"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_large_results_of_many_strips_are_whole(dtype, channels, layout):
+def test_large_results_are_whole(dtype, channels, layout):
     for shape, size in (((701, 203), (307, 1109)), ((203, 601), (1511, 347)), ((1300, 500), (500, 301))):
         image = picture("gradient", (*shape, channels), dtype)
         assert_is_afterwards(image, size, "stretch", layout, resample="bilinear")
@@ -309,8 +298,7 @@ def test_half_floats_are_rounded_once(shape, dtype, layout):
     got = Fit((50, 43), "pad", layout=layout, dtype="float16", **how)(image)
     expected = afterwards(Fit((50, 43), "pad")(image), layout=layout, **how)
     assert got.dtype == np.float16
-    tie = 1 / 65535 / min(STDS) if dtype == np.uint16 else 2e-6
-    np.testing.assert_allclose(got.astype(np.float64), expected, rtol=2.0**-11, atol=tie)
+    np.testing.assert_allclose(got.astype(np.float64), expected, rtol=2.0**-11, atol=1e-6)
     if dtype == np.uint8:
         np.testing.assert_array_equal(got, expected.astype(np.float16))
 
@@ -406,7 +394,7 @@ def test_what_is_not_finite_stays_so_without_a_warning(resample, value):
         assert not np.isfinite(got[0, 0, 0])
         np.testing.assert_array_equal(np.isfinite(got), np.isfinite(expected))
         finite = np.isfinite(expected)
-        np.testing.assert_allclose(got[finite], expected[finite], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(got[finite], expected[finite], rtol=2e-7, atol=1e-6)
 
 
 def test_infinite_floats_are_the_ends_of_8_bits():

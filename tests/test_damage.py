@@ -205,6 +205,7 @@ def holey():
     return DAMAGED["with a hole of zeros"](made("jpeg")[0])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shrink", [1, 2, 4, 8])
 def test_damage_is_heard_at_every_scale(shrink):
     assert decode(holey(), shrink=shrink, listen=True)[1].damage == decode(holey(), listen=True)[1].damage

@@ -57,6 +57,7 @@ def shaped(channels):
 # JPEG.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("subsampling", SAMPLINGS)
 @pytest.mark.parametrize("progressive", [False, True])
 def test_subsampling_is_as_asked(subsampling, progressive):
@@ -178,6 +179,7 @@ def test_quality_of_avif_matters():
     assert psnr(pixels(low), photo()) + 8 < psnr(pixels(high), photo())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "RGBA"), (3, "RGB"), (4, "RGBA")])
 def test_avif_holds_every_kind(channels, mode):
     image = shaped(channels)
@@ -216,6 +218,7 @@ def test_16_bits_are_rounded_for_lossless_webp():
 # What goes along.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_profile_and_exif_go_along_byte_for_byte(format, channels):

@@ -21,6 +21,7 @@ def test_no_error_is_caught_with_another(error):
     assert not any(issubclass(error, other) for other in ERRORS if other is not error)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("error", [FastfitError, *ERRORS])
 def test_facts_are_message_and_attributes(error):
     raised = error("fill", "a number", "'red'")

@@ -93,6 +93,7 @@ def test_enlarged_a_hundred_times(resample, mode):
         assert opened(fit_bytes(data, Fit(size, mode, resample=resample))).size == size
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", MODES)
 def test_one_pixel_fills_all(mode):
     data = saved(np.full((1, 1, 3), (200, 100, 50), np.uint8), "png")
@@ -396,6 +397,7 @@ def claims(format, width, height):
 CLAIMING = ("png", "jpeg", "gif", "webp", "bmp", "tiff")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("format", CLAIMING)
 def test_claim_is_refused_at_once(format):
     data = claims(format, 30_000, 30_000)

@@ -64,6 +64,7 @@ def test_every_file_becomes_exactly_the_size_in_every_format(name, format, mode)
         assert (picture.size, picture.format) == (size, format.upper())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", ["cover", "pad", "stretch"])
 def test_pixels_are_pillows(mode):
     data = (DATA / "srgb.jpg").read_bytes()
@@ -78,6 +79,7 @@ def test_pixels_are_pillows(mode):
     np.testing.assert_allclose(np.asarray(got), np.asarray(expected, int), rtol=0, atol=4)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_result_is_upright_and_stays_so(orientation):
     data = (DATA / f"orientation_{orientation}.jpg").read_bytes()
@@ -294,6 +296,7 @@ def test_output_is_a_value():
 # Files: names.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("name", "format"),
     [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.jfif", "JPEG"), ("a.png", "PNG"), ("a.b.WebP", "WEBP")],
@@ -329,6 +332,7 @@ NAMES = (
 )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_any_name_works(tmp_path, name):
     (tmp_path / "from").mkdir()
@@ -427,6 +431,7 @@ except PermissionError as error:
 # Files: all or nothing.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("error", [OSError("no space"), KeyboardInterrupt()], ids=["error", "interrupt"])
 @pytest.mark.parametrize("before", [None, b"what was there"], ids=["new", "existing"])
 def test_failure_before_the_rename_leaves_all_as_it_was(source, tmp_path, monkeypatch, error, before):

@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 from fastfit import CodecError, Fit, Input, Output, cli, decode, encode, fit_bytes, fit_file, formats, probe
 from fastfit.bulk.sources import IMAGE_SUFFIXES
 from fastfit.codec import EXTENSIONS, EXTENSIONS_READ
-from fastfit.words import FORMATS, RESAMPLES
+from fastfit.kernel.library import about
+from fastfit.words import CONVOLUTIONS, FORMATS
 
 DATA = Path(__file__).parent / "data"
 SUPPORT = {found.name: found for found in formats()}
@@ -91,6 +92,7 @@ def made(name):
     return (picture[..., [1, 1, 1]] if name == "fli" else picture), data
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", READ)
 def test_what_it_says_it_reads_it_reads(name):
     picture, data = made(name)
@@ -109,6 +111,7 @@ def test_what_is_read_becomes_what_is_written(name, format):
     assert (result.format, result.size) == (format.upper(), (31, 23))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_it_says_it_writes_it_writes(format):
     assert SUPPORT[format].writes
@@ -166,7 +169,8 @@ def test_common_extensions_are_known(name):
 
 def test_command_lists_each_format_in_one_line(capsys):
     assert cli.main(["formats"]) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
+    head, *lines, kernel = capsys.readouterr().out.splitlines()
+    assert kernel == f"kernel: {about()}"
     assert head.split() == ["format", "read", "by", "written", "files"]
     assert [line.split()[0] for line in lines] == list(SUPPORT)
     for line, found in zip(lines, SUPPORT.values(), strict=True):
@@ -433,7 +437,7 @@ def test_hidden_colour_stays_hidden_when_flattened(size, fill):
     np.testing.assert_allclose(image[20 * size[1] // 48, 10 * size[0] // 64], (0, 0, 255), rtol=0, atol=12)
 
 
-@pytest.mark.parametrize("resample", [*RESAMPLES[:5], "nearest"])  # the others are OpenCV's to the bit
+@pytest.mark.parametrize("resample", [*CONVOLUTIONS, "nearest"])  # the others are OpenCV's to the bit
 @pytest.mark.parametrize("size", [(23, 17), (150, 111)])
 def test_hidden_colour_stays_hidden_with_every_filter(resample, size):
     image, _ = decode(fit_bytes(saved(hidden(), "png"), Fit(size, "stretch", resample=resample)))

@@ -41,6 +41,7 @@ def assert_same(function, spec, image, *arguments, **options):
     assert function(image, *arguments, out=None, **options) is not got
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("mode", NAMED)
 def test_a_function_is_the_spec_applied(mode, options):

@@ -168,6 +168,7 @@ def test_a_case_follows_from_its_number():
     assert again[3][1] != cases[3][1]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("name", "data"), MADE, ids=[name for name, _ in MADE])
 def test_files_to_start_from_are_pictures(name, data):
     assert fastfit.decode(data, name=name)[0].size

@@ -1,9 +1,11 @@
 import dataclasses
 import math
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,7 @@ def boxes(draw, size):
     return left, top, right, bottom
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("centering", CENTERINGS)
 @pytest.mark.parametrize("src", SIZES)
 def test_cover_reads_what_pillow_reads(src, centering):
@@ -84,6 +87,7 @@ def test_cover_reads_what_pillow_reads(src, centering):
         assert planned.inner == (0, 0, *dst)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("centering", CENTERINGS)
 @pytest.mark.parametrize("src", SIZES)
 def test_pad_writes_where_pillow_writes(src, centering):
@@ -144,6 +148,7 @@ def test_cover_does_not_leave_the_box_by_a_last_bit():
     assert plan((1, 1), (1, 1), "cover", box=box).crop == box
 
 
+@pytest.mark.quick
 @given(st.data(), sizes, sizes, modes, centerings)
 def test_crop_is_within_the_box_and_inner_within_the_result(data, src, dst, mode, centering):
     box = data.draw(st.none() | boxes(src))
@@ -214,6 +219,7 @@ def test_a_plan_is_frozen(name):
         setattr(planned, name, None)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dst", [(10000, 1), (1, 10000), (1, 1), (1280, 720)])
 @pytest.mark.parametrize("src", [(10000, 1), (1, 10000), (1, 1)])
@@ -373,3 +379,127 @@ def test_places_have_names(place, centering):
     assert len(PLACES) == 9
     for mode in MODES:
         assert plan((40, 30), (16, 9), mode, centering=place) == plan((40, 30), (16, 9), mode, centering=centering)
+
+
+# Windows of plans.
+
+
+@st.composite
+def windows(draw, planned):
+    """Draw a part of a result that shows some of the picture."""
+    box = []
+    for low, high, side in zip(planned.inner[:2], planned.inner[2:], planned.dst, strict=True):
+        seen = draw(st.integers(low, high - 1))
+        box.append((draw(st.integers(0, seen)), draw(st.integers(seen + 1, side))))
+    (left, right), (top, bottom) = box
+    return left, top, right, bottom
+
+
+@given(st.data(), sizes, sizes, modes, centerings)
+def test_a_window_moves_the_picture_and_leaves_what_is_read(data, src, dst, mode, centering):
+    planned = plan(src, dst, mode, centering=centering)
+    left, top, right, bottom = data.draw(windows(planned))
+    window = planned.window((left, top, right, bottom))
+    assert type(window) is Plan
+    assert (window.src, window.crop) == (planned.src, planned.crop)
+    assert window.dst == (right - left, bottom - top)
+    assert type(window.dst) is Size
+    x0, y0, x1, y1 = planned.inner
+    assert window.inner == (x0 - left, y0 - top, x1 - left, y1 - top)
+    assert window.inner_size == planned.inner_size
+    shown = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+    assert window.shown == tuple(edge - (left, top)[at % 2] for at, edge in enumerate(shown))
+    assert window.shown_of_crop == tuple(edge - (x0, y0)[at % 2] for at, edge in enumerate(shown))
+    assert all(type(edge) is int for box in (window.inner, window.shown, window.shown_of_crop) for edge in box)
+
+
+@given(st.data(), sizes, sizes, modes, centerings)
+def test_a_window_of_a_window_is_one_of_the_whole(data, src, dst, mode, centering):
+    planned = plan(src, dst, mode, centering=centering)
+    left, top, *_ = first = data.draw(windows(planned))
+    window = planned.window(first)
+    inner = data.draw(windows(replace(planned, dst=window.dst, inner=window.shown)))
+    second = tuple(edge + (left, top)[at % 2] for at, edge in enumerate(inner))
+    assert window.window(inner) == planned.window(second)
+    assert window.window(inner).whole == window.whole == planned
+
+
+@given(st.data(), sizes, sizes, modes, centerings)
+def test_shares_of_a_window_are_of_what_it_shows(data, src, dst, mode, centering):
+    planned = plan(src, dst, mode, centering=centering)
+    left, top, right, bottom = data.draw(windows(planned))
+    window = planned.window((left, top, right, bottom))
+    area = (right - left) * (bottom - top)
+    x0, y0, x1, y1 = planned.inner
+    seen = (min(x1, right) - max(x0, left)) * (min(y1, bottom) - max(y0, top))
+    assert window.padded == pytest.approx(1 - seen / area, abs=1e-12)
+    kept = seen / ((x1 - x0) * (y1 - y0)) * (1 - planned.cropped)
+    assert window.cropped == pytest.approx(1 - kept, abs=1e-12)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_plan_is_its_own_whole(mode):
+    planned = plan((97, 61), (40, 31), mode, centering=(0.3, 0.7))
+    assert planned.whole == planned
+    assert planned.canvas is None
+    assert (planned.shown, planned.shown_of_crop) == (planned.inner, (0, 0, *planned.inner_size))
+    assert planned.window((0, 0, 40, 31)) == planned
+    assert hash(planned.window((0, 0, 40, 31))) == hash(planned)
+
+
+def test_a_window_knows_where_the_whole_lies():
+    planned = plan((97, 61), (40, 40), "pad")
+    assert planned.inner == (0, 8, 40, 33)
+    window = planned.window((5, 3, 25, 39))
+    assert (window.canvas, window.inner) == ((-5, -3, 35, 37), (-5, 5, 35, 30))
+    # The same picture in the same place, but of another whole: a border made of the picture is another.
+    assert window != replace(window, canvas=None)
+    assert pickle.loads(pickle.dumps(window)) == window
+    assert len({window, planned.window((5, 3, 25, 39)), planned}) == 2
+
+
+@given(st.data(), sizes, sizes, modes, centerings)
+def test_windows_go_with_what_is_done_to_the_crop(data, src, dst, mode, centering):
+    planned = plan(src, dst, mode, centering=centering)
+    box = data.draw(windows(planned))
+    assert planned.window(box).snapped() == planned.snapped().window(box)
+    assert planned.window(box).in_floats() == planned.in_floats().window(box)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [[3, 2, 33, 30], (3.0, 2.0, 33.0, 30.0), Box(3, 2, 33, 30), np.array([3, 2, 33, 30], np.int16)],
+    ids=repr,
+)
+def test_a_window_may_be_written_in_many_ways(written):
+    planned = plan((97, 61), (40, 31))
+    window = planned.window(written)
+    assert window == planned.window((3, 2, 33, 30))
+    assert all(type(edge) is int for edge in (*window.inner, *window.dst))
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 41, 31), (-1, 0, 40, 31), (5, 5, 5, 9), (9, 5, 5, 9), (0, 0, 40), 5, None, (0, 0, 40, math.nan)]
+)
+def test_a_window_is_a_box_within_the_result(box):
+    with pytest.raises(OptionError) as caught:
+        plan((97, 61), (40, 31)).window(box)
+    expected = "box: expected (left, top, right, bottom) within 40x31 and not empty, got "
+    assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("box", [(0.5, 0, 40, 31), (0, 0, 39.999, 31), (0, 1e-9, 40, 31)])
+def test_a_window_is_on_whole_pixels(box):
+    with pytest.raises(OptionError) as caught:
+        plan((97, 61), (40, 31)).window(box)
+    assert str(caught.value) == f"box: expected whole pixels of the result, got {box}"
+
+
+@pytest.mark.parametrize("box", [(0, 0, 40, 8), (0, 33, 40, 40), (3, 0, 4, 1)])
+def test_a_window_shows_some_of_the_picture(box):
+    planned = plan((97, 61), (40, 40), "pad")
+    assert planned.window((0, 0, 40, 9)).shown == (0, 8, 40, 9)
+    assert planned.window((0, 32, 40, 40)).shown == (0, 0, 40, 1)
+    with pytest.raises(OptionError) as caught:
+        planned.window(box)
+    assert str(caught.value) == f"box: expected a part of the result that shows some of the picture, got {box}"

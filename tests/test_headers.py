@@ -113,6 +113,7 @@ def few_colours():
     return Image.fromarray(scene(37, 23)).quantize(16)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", SAYS)
 def test_header_says_what_the_file_holds(kind):
     make, expected = SAYS[kind]
@@ -284,6 +285,7 @@ def test_avif_says_its_depth_with_and_without_the_list_of_channels(depth):
         assert (info.black, info.white) == (0, None if depth == 8 else 2**depth - 1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("frames", [1, 2])
 @pytest.mark.parametrize(("range", "expected"), [("full", (0, None)), ("limited", (16, 235))])
 def test_range_of_a_monochrome_avif_is_read_from_its_stream(range, expected, frames):

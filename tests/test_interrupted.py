@@ -385,7 +385,7 @@ def test_interrupted_while_a_worker_is_begun(number, which):
     script += "threading.Thread(target=time.sleep, args=(5,), daemon=True).start()\n"
     script += "from fastfit.cli import main\nsys.exit(main(sys.argv[3:]))"
     run = subprocess.run(
-        [sys.executable, "-c", script, str(which), str(int(number)), *words("folder")],
+        [sys.executable, "-c", script, str(which), str(int(number)), *words("folder", "--jobs", "2")],
         env=environment(),
         capture_output=True,
         text=True,
@@ -704,6 +704,7 @@ def test_changed_source_is_fitted_again_though_it_was_broken_meanwhile():
     assert tree()["out/00.jpg"] != before["out/00.jpg"]
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("options", [(), ("--dedupe",), ("--flat", "--collisions", "number")], ids=" ".join)
 def test_result_that_was_deleted_is_made_again(options):
@@ -716,6 +717,7 @@ def test_result_that_was_deleted_is_made_again(options):
     assert tree() == before
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("sink", ["folder", "shards", "npy"])
 def test_other_settings_are_refused_and_overwrite_begins_anew(sink):

@@ -74,6 +74,7 @@ def written(path, *sources, **options):
 # Rows.
 
 
+@pytest.mark.quick
 def test_row_of_a_fitted_source(src, out):
     photos(src, "a.jpg")
     report, _ = ran(src, out)
@@ -161,6 +162,7 @@ def test_report_may_be_anywhere(src, out, tmp_path):
 # The last row counts.
 
 
+@pytest.mark.quick
 def test_last_row_counts(path):
     written(path, "a", "b", "a", "c", "b")
     journal = begun(path)
@@ -230,6 +232,7 @@ def test_no_journal_knows_nothing(path):
 # Torn, foreign and busy ones.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("cut", [1, 2, 10, 60])
 def test_torn_last_line_is_dropped(path, cut):
     written(path, "a", "b")

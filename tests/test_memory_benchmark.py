@@ -49,6 +49,9 @@ def test_peaks_ratio_and_bound(tmp_path):
     assert figures["largest"] == 640 * 480 * 3
     assert figures["bound"] == 250e6 + 4 * figures["largest"]
     assert figures["holds"]
+    # At the slowest level NumPy's arrays are floats of the whole image.
+    assert 0 < figures["one fit"]["beyond"] < (5e6 if figures["machine"]["kernel"] != "numpy" else 1e9)
+    assert f"{figures['one fit']['beyond'] / 1e6:.2f} MB beyond its input and output" in run.stdout
 
 
 def test_more_than_the_bound_in_a_child_ends_with_1(tmp_path):

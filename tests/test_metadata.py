@@ -143,6 +143,7 @@ def test_real_orientation_is_reset(name):
     assert probe(result).exif is not None
 
 
+@pytest.mark.quick
 def test_exif_and_profile_go_along_together():
     data = (DATA / "display_p3.jpg").read_bytes()
     for written in FORMATS:
@@ -295,6 +296,7 @@ def test_every_orientation_is_seen_as_before(kind, orientation, metadata):
         assert not near(np.asarray(seen)[::-1], expected)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 @pytest.mark.parametrize("metadata", ["drop", "keep"])
 def test_orientation_in_xmp_is_applied_and_does_not_stay(kind, metadata):

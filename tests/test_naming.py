@@ -82,6 +82,7 @@ def test_files_are_what_their_names_say(src, out):
     assert formats == {"a.png": "png", "b.webp": "webp", "c.jpeg": "jpeg", "d.png": "png", "e.png": "png"}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
 def test_files_are_of_the_format_asked_for(src, out, format):
     photos(src, "a.png", "b.webp", "c.jpg", "d.bmp")
@@ -128,6 +129,7 @@ def test_result_of_another_source_is_no_reason_to_skip(src, out):
     assert counts(ran(src, out, spec)[0]) == (0, 0, 2)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("sink", ["folder", "template", "npy", "shards", "numbered shards"])
 def test_what_is_told_apart_is_done_once(src, tmp_path, sink):
     photos(src, "a.bmp", "a.png", "a.jpg", "b.png")

@@ -336,6 +336,7 @@ def test_inks_of_a_tiff_become_colours():
         np.testing.assert_allclose(image, opened(data).astype(int), rtol=0, atol=1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
 def test_tiff_is_pillows_whatever_packs_it(mode, compression):
@@ -603,6 +604,7 @@ RAMPS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", RAMPS)
 def test_every_level_comes_through(kind):
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)

@@ -112,6 +112,7 @@ WRONG = [
 FLAGS = [(Input, "exact"), (Output, "progressive"), (Output, "lossless")]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("kind", "name", "value"), WRONG)
 def test_wrong_value_is_an_error_that_names_the_option(kind, name, value):
     with pytest.raises(OptionError) as caught:

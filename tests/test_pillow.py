@@ -170,6 +170,7 @@ def test_transparent_level_of_a_gif_becomes_alpha(optimize, mode, monkeypatch):
     np.testing.assert_array_equal(image, opened(data, mode))
 
 
+@pytest.mark.quick
 def test_heic_is_read():
     for channels in (3, 4):
         data = heic(scene(64, 48, channels), quality=-1)
@@ -469,6 +470,7 @@ HEADS = (
 )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("head", HEADS)
 def test_errors_read_the_same_each_time(head):
     said = set()

@@ -12,10 +12,8 @@ from pictures import MODES
 from PIL import Image
 
 from fastfit import Box, Fit, ImageError, OptionError, Placement, Plan, Size, plan
-from fastfit.words import RESAMPLES
+from fastfit.words import CONVOLUTIONS, RESAMPLES
 
-CONVOLUTIONS = RESAMPLES[:5]
-INTERPOLATIONS = RESAMPLES[5:]
 SIZES = [((4, 3), (9, 5)), ((97, 61), (40, 31)), ((61, 97), (128, 95)), ((14, 25), (9, 16)), ((7, 300), (50, 11))]
 
 sides = st.integers(1, 2000)
@@ -113,6 +111,7 @@ def test_dots_are_where_the_plan_says(src, dst, mode, box, centering, resample):
 # smooth, fall with the square of the overtone for a triangle, and for a box, whose taps jump in and out, no faster
 # than it.
 ASIDE = {"lanczos": 2e-5, "bicubic": 2e-5, "hamming": 5e-5, "bilinear": 5e-4, "box": 2e-2}
+ASIDE |= {"mks2013": 2e-5, "mks2021": 2e-5}
 
 
 @pytest.mark.parametrize("resample", CONVOLUTIONS)
@@ -252,6 +251,7 @@ def test_corners_of_the_crop_come_out_as_those_of_the_inner_box(planned):
     np.testing.assert_array_max_ulp(planned.inverse.points(inner[2:]), np.array(crop[2:], np.float64), 2)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", ["pad", "stretch"])
 def test_corners_on_whole_pixels_come_out_exactly(mode):
     for width in range(1, 120):
@@ -444,6 +444,7 @@ def test_clipping_is_what_is_visible(planned, corners):
     np.testing.assert_allclose(areas[0] / areas[1], visible, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("box", "share"),
     [
@@ -831,6 +832,140 @@ def test_extremes_keep_their_masks(src, dst, mode):
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# Windows of plans
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def windowed(draw):
+    """Draw a plan and a part of its result that shows some of the picture."""
+    planned = draw(plans())
+    edges = []
+    for low, high, side in zip(planned.inner[:2], planned.inner[2:], planned.dst, strict=True):
+        seen = draw(st.integers(low, high - 1))
+        edges.append((draw(st.integers(0, seen)), draw(st.integers(seen + 1, side))))
+    (left, right), (top, bottom) = edges
+    return planned, (left, top, right, bottom)
+
+
+@given(windowed(), st.lists(st.tuples(*[coordinates] * 4), min_size=1, max_size=5))
+def test_a_window_moves_points_and_boxes_as_the_whole_does(drawn, rows):
+    planned, box = drawn
+    window, corner = planned.window(box), np.array(box[:2] * 2)
+    atol, points = near(planned), np.array(rows)[:, :2]
+    np.testing.assert_allclose(window.points(points), planned.points(points) - corner[:2], rtol=0, atol=atol)
+    np.testing.assert_allclose(window.boxes(rows), planned.boxes(rows) - corner, rtol=0, atol=atol)
+    for x, y in points:
+        np.testing.assert_allclose(window.matrix @ (x, y, 1), window.points((x, y)), rtol=0, atol=atol)
+    back = window.inverse.points(window.points(points))
+    np.testing.assert_allclose(back, points, rtol=0, atol=1e-9 * (1 + np.abs(points).max()))
+    assert window.inverse.inverse == Placement(window.src, window.dst, window.crop, window.inner)
+
+
+@given(windowed(), st.lists(st.tuples(*[st.floats(-100, 2100)] * 4), min_size=1, max_size=5))
+def test_boxes_are_clipped_to_what_a_window_shows(drawn, corners):
+    planned, box = drawn
+    window = planned.window(box)
+    ordered = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1) for a, b, c, d in corners]
+    moved, clipped = window.boxes(ordered), window.boxes(ordered, clip=True)
+    left, top, right, bottom = window.shown
+    np.testing.assert_array_equal(clipped[:, 0::2], np.clip(moved[:, 0::2], left, right))
+    np.testing.assert_array_equal(clipped[:, 1::2], np.clip(moved[:, 1::2], top, bottom))
+    areas = [(rows[:, 2] - rows[:, 0]) * (rows[:, 3] - rows[:, 1]) for rows in (clipped, moved)]
+    visible = window.visible(ordered)
+    np.testing.assert_allclose(visible, areas[0] / areas[1], rtol=1e-6, atol=1e-6)
+    assert np.all((visible >= 0) & (visible <= 1))
+    whole = window.visible((0, 0, *planned.src))
+    assert whole == pytest.approx(1 - window.cropped, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("box", "share"),
+    [
+        ((50, 0, 150, 100), 0.25),
+        ((70, 20, 90, 30), 1),
+        ((50, 0, 70, 20), 0),
+        ((60, 20, 80, 40), 0.5),
+        ((110, 60, 130, 80), 0.25),
+        # Without width or height: by the place.
+        ((70, 20, 70, 30), 1),
+        ((69, 20, 69, 30), 0),
+        ((121, 20, 121, 30), 0),
+    ],
+)
+def test_visible_is_the_share_that_a_window_shows(box, share):
+    window = plan((200, 100), (50, 50), "cover").window((10, 10, 35, 35))
+    # Of the crop (50, 0, 150, 100), halved.
+    assert window.visible(box) == share
+    assert window.visible(box[2:] + box[:2]) == share
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("src", "dst"), SIZES)
+def test_the_mask_of_a_window_is_a_slice_of_the_whole(src, dst, mode):
+    rng, compared = np.random.default_rng(3), 0
+    for box in (None, (0.25, 0.015625, src[0] - 1, src[1])):
+        planned = plan(src, dst, mode, centering=(0.25, 0.75), box=box)
+        mask = labels(src, channels=(2,))
+        whole = planned.mask(mask, 255)
+        for _ in range(12):
+            (left, right), (top, bottom) = (sorted(rng.integers(0, side + 1, 2)) for side in dst)
+            x0, y0, x1, y1 = planned.inner
+            if max(left, x0) < min(right, x1) and max(top, y0) < min(bottom, y1):
+                window = planned.window((left, top, right, bottom))
+                np.testing.assert_array_equal(window.mask(mask, 255), whole[top:bottom, left:right])
+                compared += 1
+    assert compared > 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("src", "dst"), SIZES)
+def test_the_inverse_of_a_window_brings_back_what_it_shows(src, dst, mode):
+    for box in (None, (0.5, 0, src[0] - 0.5, src[1] - 1.5)):
+        planned = plan(src, dst, mode, centering=(0.25, 0.75), box=box)
+        x0, y0, x1, y1 = planned.inner
+        # A corner with some border, a line, and the middle.
+        for left, top, right, bottom in (
+            (0, 0, (x0 + x1 + 1) // 2, (y0 + y1 + 1) // 2),
+            (x0, y1 - 1, dst[0], y1),
+            ((2 * x0 + x1) // 3, (2 * y0 + y1) // 3, (x0 + 2 * x1 + 2) // 3, (y0 + 2 * y1 + 2) // 3),
+        ):
+            window = planned.window((left, top, right, bottom))
+            mask = labels(window.dst)
+            surrounded = np.full(dst[::-1], 255, np.uint8)
+            surrounded[top:bottom, left:right] = mask
+            certain = np.ix_(*(sure(planned.inverse, axis) & sure(window.inverse, axis) for axis in (1, 0)))
+            moved, expected = window.inverse.mask(mask, 255), planned.inverse.mask(surrounded, 255)
+            np.testing.assert_array_equal(moved[certain], expected[certain], str(window))
+
+
+def test_a_mask_of_a_window_is_of_the_whole_source():
+    window = plan((97, 61), (40, 31), "pad").window((3, 9, 20, 23))
+    assert window.mask(np.zeros((61, 97))).shape == (14, 17)
+    assert window.inverse.mask(np.zeros((14, 17))).shape == (61, 97)
+    for placement, shape in ((window, (14, 17)), (window.inverse, (61, 97)), (window.inverse, (31, 40))):
+        with pytest.raises(ImageError, match=r"^mask: expected an array of shape"):
+            placement.mask(np.zeros(shape))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("resample", CONVOLUTIONS)
+def test_dots_are_where_a_window_says(resample):
+    src, dst, mode, box, centering = SUBPIXEL[0].values
+    spec, sigma = Fit(dst, mode, resample, box=box, centering=centering), 7
+    # As far from the edges as dots show.
+    window = spec.plan(src).window((10, 8, 190, 124))
+    crop = window.crop
+    places = [
+        (crop.left + 0.5 * crop.width + 0.123, crop.top + 0.5 * crop.height - 0.217),
+        (crop.left + 0.46 * crop.width, crop.top + 0.53 * crop.height),
+        (crop.left + 0.52 * crop.width, crop.top + 0.49 * crop.height),
+    ]
+    image = dots(src, places, (sigma * crop.width / dst[0], sigma * crop.height / dst[1]))
+    np.testing.assert_allclose(centroids(spec.apply(window, image)), window.points(places), rtol=0, atol=1e-6)
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # Through a plan and a spec
 # ---------------------------------------------------------------------------------------------------------------
 
@@ -859,6 +994,7 @@ def test_cropped_and_padded_are_what_is_not_shown(planned):
     assert planned.inverse.visible((0, 0, *dst)) == pytest.approx(1 - planned.padded, abs=1e-12)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("resample", RESAMPLES)
 def test_a_spec_moves_masks_where_it_moves_the_picture(mode, resample):

@@ -61,6 +61,7 @@ def test_every_row_is_of_use(preset):
     assert repr(Fit(preset)) == repr(Fit(preset.name))
 
 
+@pytest.mark.quick
 def test_every_row_of_the_file_is_in_the_table():
     text = Path(fastfit.__file__).with_name("presets.toml").read_text(encoding="utf-8")
     assert [row["name"] for row in tomllib.loads(text)["preset"]] == list(TABLE)
@@ -69,6 +70,7 @@ def test_every_row_of_the_file_is_in_the_table():
 # Which size.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("size", "source", "result"),
     [
@@ -209,6 +211,7 @@ max_side = 900
 """
 
 
+@pytest.mark.quick
 def test_own_presets_come_first(tmp_path):
     (tmp_path / "my.toml").write_text(OWN)
     table = read_presets(tmp_path / "my.toml")

@@ -47,6 +47,7 @@ def has_alpha(image):
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 @every_filter
 @pytest.mark.parametrize(("n_in", "n_out"), [(61, 97), (97, 61), (97, 7), (1, 5), (5, 1), (60, 120), (120, 60)])
 def test_weights_are_those_that_pillow_multiplies_floats_by(resample, n_in, n_out):
@@ -102,6 +103,7 @@ def test_8_bits_are_pillows_for_any_sizes_and_box(data, resample, kind, channels
     np.testing.assert_array_equal(got, pillow(image, size, resample, box=box))
 
 
+@pytest.mark.quick
 @every_filter
 @pytest.mark.parametrize(
     ("source", "size"), [((60, 200), (50, 40)), ((200, 60), (150, 20)), ((60, 200), (90, 150))]
@@ -206,6 +208,7 @@ def test_floats_overflow_without_a_warning():
     assert not np.isfinite(ours(image, (200, 300), "lanczos")).all()
 
 
+@pytest.mark.quick
 @every_filter
 @pytest.mark.parametrize("size", [(40, 61), (97, 30), (150, 61), (97, 101)])
 def test_16_bits_are_pillows_before_it_rounds(size, resample):

@@ -89,6 +89,7 @@ def failed(code, **more):
 # Numbers.
 
 
+@pytest.mark.quick
 def test_counts_are_those_of_the_run(src):
     report = fastfit.run(["src", "none.jpg"], "out", Fit((30, 30)), backend="threading", listen=True)
     found = summary.summarize(report.path)
@@ -220,6 +221,7 @@ def test_what_is_no_journal_is_refused(here, content):
 # Lines.
 
 
+@pytest.mark.quick
 @pytest.mark.usefixtures("src")
 def test_lines_tell_the_numbers():
     found = summary.summarize(run(["src", "none.jpg"], "out"))

@@ -72,6 +72,7 @@ def test_size_is_that_of_the_nearest_aspect(name):
     assert opened(payload(DATA / name, "sora-2").data).size == expected
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", ["cover", "pad", "stretch", "auto"])
 def test_options_are_those_of_a_fit(mode):
     options = {"fill": "#204060", "centering": "top", "crop_bounds": (0.1, 0.1, 0.9, 0.9), "resample": "bicubic"}
@@ -166,6 +167,7 @@ def test_limits_of_a_preset_count():
     assert len(payload(source, tight, min_quality=1, max_bytes=20_000).data) <= 20_000
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
@@ -301,6 +303,7 @@ def test_what_is_no_file_is_an_error(source):
         check(source, "9x9")
 
 
+@pytest.mark.quick
 def test_bucketed_sizes():
     assert check(payload(PHOTO, "auto:128x128/64").data, "auto:128x128/64").passed
     with pytest.raises(SizeError, match="auto:"):

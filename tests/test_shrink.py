@@ -13,10 +13,12 @@ from PIL import Image
 from fastfit import CodecError, Fit, Input, Output, Size, fit_bytes, shrink
 from fastfit.codec import ImageInfo
 from fastfit.shrink import decode_for
-from fastfit.words import RESAMPLES
+from fastfit.words import CONVOLUTIONS, RESAMPLES
 
 DATA = Path(__file__).parent / "data"
-CONVOLUTIONS, INTERPOLATIONS = RESAMPLES[:5], RESAMPLES[5:]
+INTERPOLATIONS = RESAMPLES[len(CONVOLUTIONS) :]
+UNSHRUNK = ("box", "mks2013", "mks2021")
+"""Convolutions for which nothing is decoded small."""
 ORIENTATIONS = range(1, 9)
 REAL = ("photo.jpg", "srgb.jpg")
 
@@ -73,6 +75,7 @@ def test_default_is_within_45_db_of_exact(name, size, mode):
     assert psnr(fitted(data, Fit(size, mode)), fitted(data, Fit(size, mode), exact=True)) >= 45
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("size", "mode", "expected"),
     [
@@ -89,7 +92,8 @@ def test_photo_is_shrunk_where_it_is_reduced_enough(shrinks, size, mode, expecte
     assert shrinks == expected
 
 
-@pytest.mark.parametrize("resample", [name for name in CONVOLUTIONS if name != "box"])
+@pytest.mark.quick
+@pytest.mark.parametrize("resample", [name for name in CONVOLUTIONS if name not in UNSHRUNK])
 def test_every_convolution_is_within_45_db(shrinks, resample):
     data = (DATA / "photo.jpg").read_bytes()
     spec = Fit((180, 120), resample=resample)
@@ -97,9 +101,11 @@ def test_every_convolution_is_within_45_db(shrinks, resample):
     assert shrinks == [2, 1]
 
 
-def test_box_never_shrinks(shrinks):
-    # Its hard edges show whole blocks that the decoder averaged: 33 dB.
-    fit_bytes((DATA / "photo.jpg").read_bytes(), Fit((16, 12), resample="box"))
+@pytest.mark.parametrize("resample", UNSHRUNK)
+@pytest.mark.parametrize("size", [(16, 12), (180, 120)])
+def test_filters_that_show_what_was_averaged_never_shrink(shrinks, size, resample):
+    # The hard edges of a box show whole blocks that the decoder averaged: 33 dB.
+    fit_bytes((DATA / "photo.jpg").read_bytes(), Fit(size, resample=resample))
     assert shrinks == [1]
 
 
@@ -166,7 +172,7 @@ def test_what_looks_smooth_is_judged_all_the_same(shrinks, ratio):
     np.testing.assert_allclose(default, fitted(data, spec, exact=True), rtol=0, atol=1)
 
 
-@pytest.mark.parametrize("resample", [name for name in CONVOLUTIONS if name != "box"])
+@pytest.mark.parametrize("resample", [name for name in CONVOLUTIONS if name not in UNSHRUNK])
 @pytest.mark.parametrize("ratio", [2.8, 2.9, 3.1, 3.5, 3.9, 4.5, 6.3])
 @pytest.mark.parametrize("contrast", [3, 9, 16])
 def test_a_prediction_never_lets_in_what_judging_would_not(shrinks, monkeypatch, contrast, ratio, resample):
@@ -184,7 +190,7 @@ def test_softer_filters_let_in_smoother_pictures_only():
     for ratio in np.linspace(shrink._LEAST_RATIO, shrink._SAFE_RATIO, 50, endpoint=False):
         limits = {name: shrink._most_rough(ratio, name) for name in shrink._ROUGHNESS}
         assert limits["hamming"] == limits["bilinear"] < limits["lanczos"] == limits["bicubic"]
-    assert shrink._ROUGHNESS.keys() == set(CONVOLUTIONS) - {"box"}
+    assert shrink._ROUGHNESS.keys() == set(CONVOLUTIONS) - {*UNSHRUNK}
 
 
 @pytest.mark.parametrize("bound", [-1, 1])
@@ -252,6 +258,7 @@ def test_shrunk_grey_stays_grey(shrinks):
     assert psnr(default, exact) >= 45
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("edge", ["left", "right"])
 def test_edges_are_shrunk_without_dark_lines(shrinks, edge):
     # The decoder fills up the last block; nothing of what it fills with may come into the picture.

@@ -58,6 +58,7 @@ def shards_of(out):
 # Folders.
 
 
+@pytest.mark.quick
 def test_folder_keeps_the_tree(src, out):
     photos(src, "a.jpg", "one/b.jpg", "one/two/c.jpg")
     report, outcomes = ran(src, out, recursive=True)
@@ -196,6 +197,7 @@ def test_shards_are_webdatasets(src, out):
     assert outcomes[4].output == f"{out}/s-001.tar::04.jpg"
 
 
+@pytest.mark.quick
 def test_shards_to_shards_keep_companions(src, out):
     content = []
     for number in range(5):
@@ -410,6 +412,7 @@ def test_shards_have_a_thousand_samples_by_default():
 # NumPy files.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", ["cover", "pad", "stretch"])
 def test_npy_has_the_pixels_of_load(src, out, mode):
     photos(src, *(f"{number}.jpg" for number in range(5)))

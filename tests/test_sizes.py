@@ -196,6 +196,7 @@ def test_the_nearest_bucket_is_what_keeps_most(source):
     assert Fit(sizes=sizes).plan(source).dst == slow_nearest(sizes, *source)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("sizes", "source", "expected"),
     [
@@ -237,6 +238,7 @@ def test_a_size_is_snapped_before_it_is_compared():
     assert Fit(sizes=[(16, 24), (30, 30)], multiple_of=16).plan((16, 23)).dst == (16, 32)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "sizes"),
     [
@@ -312,6 +314,7 @@ def test_sizes_are_a_list_of_sizes(sizes, name):
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("options", "source", "expected"),
     [

@@ -47,6 +47,7 @@ def out(tmp_path):
 # Folders.
 
 
+@pytest.mark.quick
 def test_folder_gives_its_images_sorted(src):
     plant(src, "c.webp", "a.jpg", "b.PNG", "B.jpg", "10.jpg", "9.jpg")
     expected = ["10.jpg", "9.jpg", "B.jpg", "a.jpg", "b.PNG", "c.webp"]
@@ -298,6 +299,7 @@ def test_long_range_is_a_stream():
     assert list(itertools.islice(expanded("{000000000..999999999}.tar"), 2)) == ["000000000.tar", "000000001.tar"]
 
 
+@pytest.mark.quick
 def test_ranges_stand_for_shards_and_files(src):
     for number in range(3):
         shard(src / f"s-{number:02}.tar", (f"{number}.jpg", b""))
@@ -423,6 +425,7 @@ def write_table(path, columns):
         parquet.write_table(pyarrow.table(columns), path, row_group_size=2)
 
 
+@pytest.mark.quick
 def test_parquet(src):
     write_table(
         src / "list.parquet", {"id": [1, 2, 3, 4, 5], "path": ["a.jpg", None, "ü/b.jpg", "", "line\nc.jpg"]}
@@ -511,6 +514,7 @@ def test_first_item_comes_while_a_list_is_being_written(src):
 # Tar shards.
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
 def test_samples_of_a_tar_file(src, format):
     long = "d" * 60 + "/" + "e" * 60 + "/n" + "a" * 60

@@ -1,4 +1,4 @@
-"""One thread for each library, in this process and in those that it starts."""
+"""One thread of OpenCV's, in this process and in those that it starts."""
 
 import os
 import subprocess
@@ -8,10 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import pytest
-from settings import in_a_thread, thread_settings
-from threadpoolctl import threadpool_limits
 
-from fastfit.threads import cores, single_threaded
+from fastfit.threads import cores, single_thread_for_good, single_threaded
 
 pytestmark = pytest.mark.usefixtures("alarm")
 
@@ -49,36 +47,43 @@ def test_cores_are_those_of_the_machine_where_the_system_does_not_tell(monkeypat
 # ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("two_threads")
-def test_libraries_have_one_thread_within_and_what_they_had_after():
+def in_a_thread(call):
+    """Call in a thread that is gone afterwards."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+@pytest.mark.quick
+@pytest.mark.usefixtures("three_threads")
+def test_opencv_has_one_thread_within_and_what_it_had_after():
     for _ in range(2):
         with single_threaded():
-            assert thread_settings() == (1, {1})
-            assert in_a_thread(thread_settings) == (1, {1})
-        assert thread_settings() == (2, {2})
+            assert cv2.getNumThreads() == 1
+            assert in_a_thread(cv2.getNumThreads) == 1
+        assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
-def test_libraries_have_one_thread_within_another_thread_and_what_they_had_after():
+@pytest.mark.usefixtures("three_threads")
+def test_opencv_has_one_thread_within_another_thread_and_what_it_had_after():
     def work():
         with single_threaded():
-            return thread_settings()
+            return cv2.getNumThreads()
 
     for _ in range(2):
-        assert in_a_thread(work) == (1, {1})
-        assert thread_settings() == (2, {2})
+        assert in_a_thread(work) == 1
+        assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 def test_blocks_may_lie_within_blocks():
     with single_threaded():
         with single_threaded():
-            assert thread_settings() == (1, {1})
-        assert thread_settings() == (1, {1})
-    assert thread_settings() == (2, {2})
+            assert cv2.getNumThreads() == 1
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("leaves_first", [0, 1])
 def test_overlapping_blocks_of_two_threads_end_with_the_last(leaves_first):
     # Both threads live on: what one of them has set, the other has to take back.
@@ -87,58 +92,55 @@ def test_overlapping_blocks_of_two_threads_end_with_the_last(leaves_first):
         pools = (one, other)
         for pool, block in zip(pools, blocks, strict=True):
             pool.submit(block.__enter__).result()
-            assert thread_settings() == (1, {1})
+            assert cv2.getNumThreads() == 1
         for at in (leaves_first, 1 - leaves_first):
-            assert thread_settings() == (1, {1})
+            assert cv2.getNumThreads() == 1
             pools[at].submit(blocks[at].__exit__, None, None, None).result()
-        assert thread_settings() == (2, {2})
+        assert cv2.getNumThreads() == 3
         with single_threaded():
-            assert thread_settings() == (1, {1})
-        assert thread_settings() == (2, {2})
+            assert cv2.getNumThreads() == 1
+        assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 def test_a_block_may_end_in_another_thread():
     block = single_threaded()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(block.__enter__).result()
-        assert thread_settings() == (1, {1})
+        assert cv2.getNumThreads() == 1
         block.__exit__(None, None, None)
-        assert thread_settings() == (2, {2})
+        assert cv2.getNumThreads() == 3
 
 
-def test_limits_of_the_callers_own_have_effect_meanwhile_and_after():
-    # threadpoolctl would ignore them for as long as another thread that has set limits is there.
-    block = single_threaded()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(block.__enter__).result()
-        with threadpool_limits(3, user_api="blas"):
-            assert thread_settings()[1] == {3}
-        assert thread_settings() == (1, {1})
-        pool.submit(block.__exit__, None, None, None).result()
-        with threadpool_limits(3, user_api="blas"):
-            assert thread_settings()[1] == {3}
-
-
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
 def test_an_error_ends_a_block(error):
     with pytest.raises(error), single_threaded():
         raise error
-    assert thread_settings() == (2, {2})
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_what_was_set_between_blocks_is_what_comes_back():
-    with single_threaded():
-        pass
-    cv2.setNumThreads(3)
-    with single_threaded():
-        assert cv2.getNumThreads() == 1
     assert cv2.getNumThreads() == 3
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("three_threads")
+def test_what_was_set_between_blocks_is_what_comes_back():
+    with single_threaded():
+        pass
+    cv2.setNumThreads(2)
+    with single_threaded():
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == 2
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_process_that_does_nothing_but_fit_is_limited_for_good():
+    single_thread_for_good()
+    assert cv2.getNumThreads() == 1
+    with single_threaded():
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == 1
+
+
+@pytest.mark.quick
+@pytest.mark.usefixtures("three_threads")
 def test_many_threads_may_come_and_go():
     start, wrong = threading.Barrier(6), []
 
@@ -152,7 +154,7 @@ def test_many_threads_may_come_and_go():
     with ThreadPoolExecutor(6) as pool:
         for done in [pool.submit(work) for _ in range(6)]:
             done.result()
-        assert thread_settings() == (2, {2})
+        assert cv2.getNumThreads() == 3
     assert wrong == []
 
 
@@ -163,7 +165,6 @@ def test_many_threads_may_come_and_go():
 PROCESSES = """
 import multiprocessing, sys
 import cv2, numpy as np
-from threadpoolctl import threadpool_limits
 from fastfit import Fit, fit_many
 
 SPECS = [
@@ -185,9 +186,6 @@ def work(spec):
 
 if __name__ == "__main__":
     cv2.setNumThreads(2)
-    threadpool_limits(2)
-    large = np.ones((600, 600), np.float32)
-    large @ large
     blurred = cv2.GaussianBlur(images()[0], (0, 0), 3)
     cv2.GaussianBlur(np.zeros((2000, 1500, 3), np.uint8), (0, 0), 3)
     expected = [fit_many(images(), spec, n_jobs=2) for spec in SPECS]
@@ -211,25 +209,19 @@ def test_children_of_a_process_that_has_worked_in_threads_fit_as_well(tmp_path, 
 
 FORK = """
 import gc, os, signal, sys, threading, time
-from concurrent.futures import ThreadPoolExecutor
 import cv2, numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 from fastfit import Fit, fit_many
 from fastfit.threads import single_threaded
 
-def settings():
-    blas = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
-    return cv2.getNumThreads(), *blas
-
 def work():
-    found = [settings()]
+    found = [cv2.getNumThreads()]
     with single_threaded():
-        found.append(settings())
-    found.append(settings())
+        found.append(cv2.getNumThreads())
+    found.append(cv2.getNumThreads())
     images = [np.full((23, 31 + at, 3), 9 * at, np.uint8) for at in range(9)]
     rows = fit_many(images, Fit("17x13"), n_jobs=2)
     assert (rows[:, 0, 0, 0] == 9 * np.arange(9)).all()
-    found.append(settings())
+    found.append(cv2.getNumThreads())
     return found
 
 def forked(task=work, leave=os._exit):
@@ -242,10 +234,8 @@ def forked(task=work, leave=os._exit):
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 cv2.setNumThreads(2)
-with ThreadPoolExecutor(1) as pool:
-    pool.submit(threadpool_limits, 2, user_api="blas").result()
 """
-CHILD = [str([(2, 2), (1, 1), (2, 2), (2, 2)]), "0"]
+CHILD = [str([2, 1, 2, 2]), "0"]
 
 
 def test_a_child_forked_while_another_thread_has_the_limits_begins_without_them(tmp_path):
@@ -258,16 +248,16 @@ def hold():
 thread = threading.Thread(target=hold)
 thread.start()
 entered.wait()
-print(settings())
+print(cv2.getNumThreads())
 forked()
-print(settings())
+print(cv2.getNumThreads())
 leave.set()
 thread.join()
-print(settings())
+print(cv2.getNumThreads())
 forked()
 """
     lines = run_script(tmp_path / "fork.py", FORK + script)
-    assert lines == ["(1, 1)", *CHILD, "(1, 1)", "(2, 2)", *CHILD]
+    assert lines == ["1", *CHILD, "1", "2", *CHILD]
 
 
 def test_a_child_forked_within_a_block_begins_without_the_limits(tmp_path):
@@ -275,10 +265,10 @@ def test_a_child_forked_within_a_block_begins_without_the_limits(tmp_path):
 with single_threaded():
     with single_threaded():
         forked()
-    print(settings())
-print(settings())
+    print(cv2.getNumThreads())
+print(cv2.getNumThreads())
 """
-    assert run_script(tmp_path / "fork.py", FORK + script) == [*CHILD, "(1, 1)", "(2, 2)"]
+    assert run_script(tmp_path / "fork.py", FORK + script) == [*CHILD, "1", "2"]
 
 
 def test_a_child_that_leaves_the_blocks_it_was_forked_in_keeps_its_settings(tmp_path):
@@ -287,15 +277,15 @@ signal.alarm(15)
 with single_threaded(), single_threaded():
     child = os.fork()
     if child == 0:
-        print(settings(), flush=True)
+        print(cv2.getNumThreads(), flush=True)
         cv2.setNumThreads(3)
 if child == 0:
     print(*work(), flush=True)
     os._exit(0)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), settings())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), cv2.getNumThreads())
 """
     lines = run_script(tmp_path / "fork.py", FORK + script)
-    assert lines == ["(2, 2)", "(3, 2) (1, 1) (3, 2) (3, 2)", "0 (2, 2)"]
+    assert lines == ["2", "3 1 3 3", "0 2"]
 
 
 @pytest.mark.parametrize("end", ["os._exit", "sys.exit"])

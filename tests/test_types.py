@@ -38,6 +38,7 @@ def test_size_is_written_width_first():
     assert str(Size(width=1280, height=720)) == "1280x720"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "value",
     [
@@ -109,6 +110,7 @@ def test_as_box_reads(value):
     assert [type(side) for side in box] == [float] * 4
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "value",
     [

@@ -6,7 +6,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 import PIL
 
-__all__ = ["Contender", "Found", "MissingError", "discover", "pillow_version"]
+import fastfit
+from fastfit.kernel.library import chosen
+
+__all__ = ["Contender", "Found", "MissingError", "discover", "fastfit_version", "pillow_version"]
 
 Make = TypeVar("Make")
 """Makes, of what is to be done, a call that does it once."""
@@ -80,6 +83,11 @@ def discover(
         except (ImportError, OSError, MissingError):  # OSError: a package without its library
             missing[name] = every[name].install
     return Found({name: every[name] for name in versions}, versions, missing)
+
+
+def fastfit_version() -> str:
+    """Return fastfit's version and the level of its kernel; `benchmarks.machine.machine` tells more of that."""
+    return f"{fastfit.__version__} {chosen()[1]}"
 
 
 def pillow_version() -> str:

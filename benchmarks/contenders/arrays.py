@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -12,24 +13,37 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 import fastfit
-from benchmarks.contenders import Contender, pillow_version
-from fastfit.geometry import planned
-from fastfit.resample import forget
+from benchmarks.contenders import Contender, MissingError, fastfit_version, pillow_version
+from benchmarks.contenders.cold import Cold
 from fastfit.types import Box, Image, Size
 from fastfit.words import Mode, Resample
 
-__all__ = ["CONTENDERS", "FILTERS", "HEED_ALL", "OURS", "REFERENCE", "Make", "Task", "area", "interpolated"]
+__all__ = [
+    "BESIDE",
+    "CONTENDERS",
+    "FILTERS",
+    "HEED_ALL",
+    "OURS",
+    "OURS_COLD",
+    "REFERENCE",
+    "REFERENCE_COLD",
+    "Make",
+    "Task",
+    "area",
+    "interpolated",
+]
 
 REFERENCE, OURS = "pillow", "fastfit"
-HEED_ALL = (REFERENCE, "pillow-gap", OURS, "fastfit-gap")
+REFERENCE_COLD, OURS_COLD = "pillow-cold", "fastfit-cold"
+BESIDE = {OURS_COLD: REFERENCE_COLD}
+"""Whose work is another than the reference's -> whom it is set beside."""
+HEED_ALL = (REFERENCE, REFERENCE_COLD, "pillow-gap", OURS, OURS_COLD, "fastfit-gap")
 """Those that take any `Task.resample`, and crop between pixels. Others have filters of their own."""
+_NAMES: tuple[Resample, ...] = ("lanczos", "bicubic", "hamming", "bilinear", "box", "mks2013", "mks2021")
 FILTERS: dict[Resample, Pillow.Resampling] = {
-    "lanczos": Pillow.Resampling.LANCZOS,
-    "bicubic": Pillow.Resampling.BICUBIC,
-    "hamming": Pillow.Resampling.HAMMING,
-    "bilinear": Pillow.Resampling.BILINEAR,
-    "box": Pillow.Resampling.BOX,
+    name: Pillow.Resampling[name.upper()] for name in _NAMES if name.upper() in Pillow.Resampling.__members__
 }
+"""The filters of the Pillow that is installed, by fastfit's names."""
 _GAP = 2.0
 """Of Pillow's examples, and libvips's default."""
 
@@ -41,8 +55,6 @@ class Task:
     size: Size
     mode: Mode = "stretch"
     resample: Resample = "lanczos"
-    cold: bool = False
-    """Whether fastfit forgets its weights and its plan each time. Pillow always computes them."""
     threads: int = 1
     """For those who are told with every call, and have a stack to share among threads."""
 
@@ -83,17 +95,17 @@ def _pillow_gap(image: Image, task: Task) -> Callable[[], Image]:
 def _fastfit(reducing_gap: float | None) -> Make:
     def make(image: Image, task: Task) -> Callable[[], Image]:
         spec = fastfit.Fit(task.size, task.mode, resample=task.resample, reducing_gap=reducing_gap)
-        if not task.cold:
-            return lambda: spec(image)
-
-        def call() -> Image:
-            forget()
-            planned.cache_clear()
-            return spec(image)
-
-        return call
+        return lambda: spec(image)
 
     return make
+
+
+def _fastfit_cold(image: Image, task: Task) -> Callable[[], Image]:
+    return Cold(image, fastfit.Fit(task.size, task.mode, resample=task.resample))
+
+
+def _pillow_cold(image: Image, task: Task) -> Callable[[], Image]:
+    return Cold(image, lambda one: _pillow(one, task)())
 
 
 def _in_whole_pixels(resize: Resize) -> Make:
@@ -158,19 +170,46 @@ def _kornia(image: Image, box: Box, size: Size) -> Image:
     return resized
 
 
-def _torch(image: Image, box: Box, size: Size) -> Image:
-    array: Image = interpolated(_part(image, box)[None], size)[0]
-    return array
+def _torch(mode: str) -> Resize:
+    def resize(image: Image, box: Box, size: Size) -> Image:
+        part = _part(image, box)
+        resized: Image = interpolated(part.reshape(1, *part.shape), size, mode)[0]
+        return resized
+
+    return resize
 
 
-def interpolated(images: Image, size: Size) -> Image:
-    """Resize a stack by torch; the result's strides are torch's choice."""
+def interpolated(images: Image, size: Size, mode: str) -> Image:
+    """Resize a stack (N, H, W, 3) by torch, channels last there and back.
+
+    For 3 channels of 8 bits that lie channels last torch has vector code, which needs no planes if the strides of
+    all four axes say so: those of ``image[None]`` do not, and the result would be planes.
+    """
     torch = _module("torch")
-    # Channels last, as they are: there is a path of its own for 8 bits.
     tensors = torch.from_numpy(images).permute(0, 3, 1, 2)
-    resized = torch.nn.functional.interpolate(tensors, size[::-1], mode="bicubic", antialias=True)
+    resized = torch.nn.functional.interpolate(tensors, size[::-1], mode=mode, antialias=True)
     array: Image = resized.permute(0, 2, 3, 1).numpy()
-    return array
+    return np.ascontiguousarray(array)  # copied only where it is not: of one row or column
+
+
+def _cykooz(image: Image, box: Box, size: Size) -> Image:
+    # It takes their number with every call: as many as OpenCV is kept at.
+    resizer, options = _cykooz_tools(cv2.getNumThreads())
+    if (box.width, box.height) != _size(image):
+        options = options.copy()
+        options.crop_box = _module("cykooz_resizer").CropBox(box.left, box.top, box.width, box.height)
+    # By way of Pillow's images: its own, of bytes, are copied as often, and slower where they are large.
+    out = Pillow.new("RGB", size)
+    resizer.resize_pil(Pillow.fromarray(image), out, options)
+    return np.asarray(out)
+
+
+@cache
+def _cykooz_tools(threads: int) -> tuple[Any, Any]:
+    library = _module("cykooz_resizer")
+    pool = library.ResizerThreadPool(threads) if threads > 1 else None
+    lanczos = library.ResizeAlg.convolution(library.FilterType.lanczos3)
+    return library.Resizer(), library.ResizeOptions(lanczos, thread_pool=pool)
 
 
 def _scikit_image(image: Image, box: Box, size: Size) -> Image:
@@ -218,6 +257,13 @@ def _version(module: str, package: str) -> Callable[[], str]:
     return told
 
 
+def _torch_lanczos_version() -> str:
+    found: str = _module("torch").__version__
+    if tuple(map(int, found.split(".")[:2])) < (2, 12):
+        raise MissingError("torch's Lanczos came with 2.12")
+    return found
+
+
 def _pyvips_version() -> str:
     pyvips = _module("pyvips")
     return f"{pyvips.__version__} libvips {'.'.join(str(pyvips.version(part)) for part in range(3))}"
@@ -238,24 +284,33 @@ def _vips(gap: float, *marks: str) -> Contender[Make]:
     return Contender(_in_whole_pixels(_pyvips(gap)), _pyvips_version, install, marks, _pin_pyvips)
 
 
+def _pytorch(mode: str, told: Callable[[], str], *marks: str) -> Contender[Make]:
+    return Contender(_in_whole_pixels(_torch(mode)), told, _INSTALL_TORCH, marks, _pin_torch)
+
+
+_INSTALL_TORCH = 'pip install "torch>=2.12" --index-url https://download.pytorch.org/whl/cpu'
+_PILLOW = 'pip install "pillow>=13"'
 _SHRINKS_FIRST = f"whole-number shrink first, gap {_GAP:.0f}"
+_NEVER_SEEN = "a size never seen before"
 CONTENDERS: dict[str, Contender[Make]] = {
-    REFERENCE: Contender(_pillow, pillow_version, 'pip install "pillow>=13"'),
-    "pillow-gap": Contender(_pillow_gap, pillow_version, 'pip install "pillow>=13"', [_SHRINKS_FIRST]),
-    OURS: Contender(_fastfit(None), lambda: fastfit.__version__, "pip install fastfit"),
-    "fastfit-gap": Contender(_fastfit(_GAP), lambda: fastfit.__version__, "pip install fastfit", [_SHRINKS_FIRST]),
+    REFERENCE: Contender(_pillow, pillow_version, _PILLOW),
+    REFERENCE_COLD: Contender(_pillow_cold, pillow_version, _PILLOW, [_NEVER_SEEN]),
+    "pillow-gap": Contender(_pillow_gap, pillow_version, _PILLOW, [_SHRINKS_FIRST]),
+    OURS: Contender(_fastfit(None), fastfit_version, "pip install fastfit"),
+    OURS_COLD: Contender(
+        _fastfit_cold, fastfit_version, "pip install fastfit", [f"{_NEVER_SEEN}: {REFERENCE_COLD} = 1"]
+    ),
+    "fastfit-gap": Contender(_fastfit(_GAP), fastfit_version, "pip install fastfit", [_SHRINKS_FIRST]),
     "opencv-lanczos4": _opencv(_opencv_lanczos4, "no antialias"),
     "opencv-area": _opencv(_opencv_area, "box filter, to enlarge lanczos4"),
     "pyvips": _vips(_GAP, _SHRINKS_FIRST),
     "pyvips-nogap": _vips(0.0),
     "kornia-rs": Contender(_in_whole_pixels(_kornia), _version("kornia_rs", "kornia-rs"), "pip install kornia-rs"),
-    "torch": Contender(
-        _in_whole_pixels(_torch),
-        _version("torch", "torch"),
-        "pip install torch --index-url https://download.pytorch.org/whl/cpu",
-        ["bicubic", "planes of colour"],
-        _pin_torch,
+    "cykooz-resizer": Contender(
+        _in_whole_pixels(_cykooz), _version("cykooz_resizer", "cykooz-resizer"), "pip install cykooz-resizer"
     ),
+    "torch": _pytorch("bicubic", _version("torch", "torch"), "bicubic"),
+    "torch-lanczos": _pytorch("lanczos", _torch_lanczos_version),
     "scikit-image": Contender(
         _in_whole_pixels(_scikit_image),
         _version("skimage.transform", "scikit-image"),

@@ -75,7 +75,7 @@ def _opencv_area(images: Image, task: Task) -> Callable[[], Image]:
 
 
 def _torch(images: Image, task: Task) -> Callable[[], Image]:
-    return lambda: interpolated(images, task.size)
+    return lambda: interpolated(images, task.size, "bicubic")
 
 
 BATCH_CONTENDERS: dict[str, Contender[Make]] = {

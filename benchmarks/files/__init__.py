@@ -29,7 +29,7 @@ _NOTES = """\
 ms: from the start of a program to its end, start-up included, on as many cores as jobs, where the system lets \
 choose; CPU is user and system, of all its processes
 Errors: of the decoded JPEGs, from those of Pillow: the largest, least share of equal samples, least PSNR and SSIM
-JPEG quality 95, 4:2:0, Huffman tables as they come, but for FFmpeg: -q:v 2, and colour as the source has it
+JPEG quality 95, 4:2:0, Huffman tables as they come, but for FFmpeg: -q:v 2, and color as the source has it
 Peak memory: all processes together, in a run of its own, 20 looks a second; RSS counts what they share for each
 What this does not show: the files are links to few photographs, and in memory: disks and networks take longer
 Programs do unlike work, see the last column; besides, fastfit looks for damage, which no other does"""

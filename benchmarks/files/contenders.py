@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import fastfit
-from benchmarks.contenders import Contender, MissingError, pillow_version
+from benchmarks.contenders import Contender, MissingError, fastfit_version, pillow_version
 from fastfit.types import Size
 
 __all__ = ["OURS", "OURS_ALONE", "REFERENCE", "Command", "Job", "Program", "contenders"]
@@ -25,7 +24,7 @@ _FFMPEG_LOOP = (
 -vf "scale=$3:$4:force_original_aspect_ratio=increase:flags=lanczos,crop=$3:$4" \
 -filter_threads 1 -threads 1 -q:v 2 -frames:v 1 -update 1 "$2"/{}.jpg"""
 )
-# Eight files each: its start is then a small part. Above Q=90 libvips would keep all colour by itself.
+# Eight files each: its start is then a small part. Above Q=90 libvips would keep all color by itself.
 _THUMBNAIL_LOOP = (
     _LOOP
     + """-n 8 vipsthumbnail --vips-concurrency=1 --size "$3x$4" --smartcrop centre \
@@ -102,7 +101,7 @@ def contenders(node_modules: str | None) -> dict[str, Program]:
 
 
 def _ours(make: Callable[[Job], Command], *marks: str) -> Program:
-    return Contender(make, lambda: fastfit.__version__, "pip install fastfit", marks)
+    return Contender(make, fastfit_version, "pip install fastfit", marks)
 
 
 def _fastfit(job: Job, jobs: int) -> Command:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import fastfit
+from benchmarks.contenders import fastfit_version
 from benchmarks.files.contenders import OURS_ALONE
 from benchmarks.links import link_photographs
 from benchmarks.machine import load, machine
@@ -57,7 +57,7 @@ def profiled(photos: Sequence[Path], count: int, size: Size, work: Mapping[str, 
         rows=tuple(rows),
         options={**work, "profile": True},
         machine=machine(),
-        versions={OURS_ALONE: fastfit.__version__},
+        versions={OURS_ALONE: fastfit_version()},
         load=(before, load()),
         notes=(_judged(rows), *_NOTES.splitlines()),
     )
@@ -87,10 +87,11 @@ def _seconds(photos: Sequence[Path], count: int, size: Size, folder: Path) -> di
 
 def _row(case: str, seconds: Mapping[str, float]) -> Row:
     whole = seconds["whole"]
-    stages = {stage: taken for stage, taken in seconds.items() if stage != "whole"}
+    stages = {stage: taken for stage, taken in seconds.items() if stage not in ("whole", "cpu")}
     facts = {f"{stage} ms": 1e3 * taken for stage, taken in stages.items()}
     between = 1 - (seconds["decode"] + seconds["encode"]) / whole
-    return Row(case, OURS_ALONE, (whole,), facts={**facts, "all but decode and encode %": 100 * between})
+    facts |= {"all but decode and encode %": 100 * between}
+    return Row(case, OURS_ALONE, (whole,), facts=facts, cpu=(seconds["cpu"],))
 
 
 def _judged(rows: Sequence[Row]) -> str:

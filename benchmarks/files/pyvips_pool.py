@@ -13,7 +13,7 @@ def main() -> None:
 
     def fit(path: Path) -> None:
         image = pyvips.Image.thumbnail(str(path), width, height=height, crop="centre", size="both")
-        # Above Q=90 libvips would keep all colour by itself, which no other contender does.
+        # Above Q=90 libvips would keep all color by itself, which no other contender does.
         image.jpegsave(str(out / f"{path.stem}.jpg"), Q=95, subsample_mode="on")
 
     with ThreadPoolExecutor(threads) as pool:

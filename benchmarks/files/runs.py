@@ -59,7 +59,6 @@ def row(case: str, contender: str, runs: Runs, files: int, marks: Sequence[str])
     """
     facts = {
         "images/s": files / statistics.median(runs.seconds),
-        "CPU s": statistics.median(runs.cpu),
         "MB written": runs.written / 1e6,
     }
     if runs.peak is not None and runs.peak.pss:
@@ -68,4 +67,5 @@ def row(case: str, contender: str, runs: Runs, files: int, marks: Sequence[str])
     wrong = (f"wrong: {runs.faults}",) if any(runs.faults) else ()
     memory = runs.peak.rss if runs.peak is not None else None
     compared = worst(runs.compared) if runs.compared else None
-    return Row(case, contender, tuple(runs.seconds), compared, (*marks, *wrong), memory, facts)
+    seconds, cpu = tuple(runs.seconds), tuple(runs.cpu)
+    return Row(case, contender, seconds, compared, (*marks, *wrong), memory, facts, cpu)

@@ -113,7 +113,9 @@ def _array(photo: Path, folder: Path) -> Path:
 
 
 def _row(case: str, contender: str, work: Sequence[Done], marks: Sequence[str], peak: int | None) -> Row:
-    seconds = tuple(sum(taken) for taken in zip(*(each.seconds for each in work), strict=True))
+    seconds, cpu = (
+        tuple(sum(taken) for taken in zip(*(each.taken[which] for each in work), strict=True)) for which in (0, 1)
+    )
     compared = [each.correctness for each in work]
     facts = {"photographs": len(work), "float difference": max(each.difference for each in work)}
     from_file = case.startswith(BYTES)
@@ -125,4 +127,5 @@ def _row(case: str, contender: str, work: Sequence[Done], marks: Sequence[str], 
         tuple(mark for mark in marks if from_file or mark not in _OF_FILES),
         peak,
         {**facts, **medians(compared)},
+        cpu,
     )

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
-import fastfit
-from benchmarks.contenders import Contender, MissingError, pillow_version
+from benchmarks.contenders import Contender, MissingError, fastfit_version, pillow_version
 
 __all__ = ["ARRAYS", "BYTES", "CONTENDERS", "EXACT", "LATER", "OPENCV", "OURS", "PILLOW", "Makers"]
 
@@ -33,7 +32,7 @@ def _both(module: str) -> Makers:
 
 
 def _ours(makers: Makers, *marks: str) -> Contender[Makers]:
-    return Contender(makers, lambda: fastfit.__version__, "pip install fastfit", marks)
+    return Contender(makers, fastfit_version, "pip install fastfit", marks)
 
 
 CONTENDERS: Mapping[str, Contender[Makers]] = {

@@ -1,43 +1,44 @@
-"""`fastfit.fit_many` in threads, beside one and beside Pillow in as many, on images that are all in memory."""
+"""`fastfit.fit_many` in threads, beside one and beside Pillow in as many, on images of one size."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image as Pillow
 
 from benchmarks.loader.contenders import PILLOW
-from benchmarks.loader.workers import Worker
+from benchmarks.loader.stacks import Did, How, in_turn, noise, saved, scaled
 from benchmarks.results import Row, Spread
 from benchmarks.tensors.with_fastfit import spec
 from fastfit.types import Image, Size
 
-__all__ = ["MOST", "Threads", "threaded"]
+__all__ = ["MOST", "THREADS", "Found", "threaded"]
 
-MOST, LONGEST = 16, 4096
-"""Photographs that are in memory at once, and their longer side at most."""
-_REPEATS = 4
-"""Of those in a call: until the system has spread threads over cores, a tenth of a second may pass."""
+THREADS = "threads"
+"""What the name of a case begins with."""
+MOST = 32
+"""Images in a call."""
+_SIZES = (Size(500, 375), Size(1024, 768), Size(1920, 1080))
 _BAR = 1.8
 _ONE, _MANY = "fastfit-one-thread", "fastfit-threads"
 
 
-class Threads(NamedTuple):
+class Found(NamedTuple):
     """What was found."""
 
     rows: list[Row]
-    note: str
+    notes: list[str]
     faults: list[str]
 
 
-def threaded(photos: Sequence[Path], folder: Path, *, rounds: int, size: Size, threads: int) -> Threads:
-    """Measure all three in turn, each in a process of its own, on as many cores as it has threads.
+def threaded(
+    photos: Sequence[Image], folder: Path, *, rounds: int, size: Size, threads: int, quick: bool
+) -> Found:
+    """Measure all three in turn, of photographs and of noise, on as many cores as each has threads.
 
     Parameters
     ----------
-    photos : sequence of Path
+    photos : sequence of ndarray
         Of which the first `MOST` are taken.
     folder : Path
         For arrays and tensors.
@@ -47,46 +48,44 @@ def threaded(photos: Sequence[Path], folder: Path, *, rounds: int, size: Size, t
         Of the tensors.
     threads : int
         Of Pillow, and of fastfit beside one.
+    quick : bool
+        One size only.
     """
-    images = [_scaled(photo) for photo in photos[:MOST]]
-    sources = folder / "images"
-    sources.mkdir()
-    for number, image in enumerate(images):
-        np.save(sources / f"{number:02d}.npy", image)
-    how = {_ONE: ("with_fastfit", 1), _MANY: ("with_fastfit", threads), PILLOW: ("with_pillow", threads)}
-    with ExitStack() as stack:
-        workers = {
-            name: stack.enter_context(Worker(f"{module}:many", size, count, _REPEATS, cores=count))
-            for name, (module, count) in how.items()
-        }
-        for name, worker in workers.items():
-            worker.load(sources, folder / f"{name}.npy")
-        taken = [{name: worker.seconds() for name, worker in workers.items()} for _ in range(rounds)]
-        rows = [_row(name, taken, worker.peak(), len(images)) for name, worker in workers.items()]
-    equal = _equal(images, size, *(np.load(folder / f"{name}.npy") for name in (_ONE, _MANY)))
-    faults = [] if equal else ["threads: fit_many differs from image after image"]
-    return Threads(rows, _note(taken, threads), faults)
+    found = Found([], [], [])
+    how = {
+        _ONE: How("with_fastfit:many"),
+        _MANY: How("with_fastfit:many", threads),
+        PILLOW: How("with_pillow:many", threads),
+    }
+    for source in _SIZES[: 1 if quick else None]:
+        every = {"": scaled(photos, source, MOST), " of noise": noise(source, MOST)}
+        for content, images in every.items():
+            case = f"{THREADS}, {MOST} of {source}{content}"
+            place = folder / case.replace(" ", "-")
+            place.mkdir()
+            did = in_turn(how, saved(images, place / "images"), place, size, rounds)
+            found.rows.extend(_row(case, name, each) for name, each in did.items())
+            found.notes.append(_note(case, did, threads))
+            if not _equal(images, size, did):
+                found.faults.append(f"{case}: fit_many differs from image after image")
+            for array in (place / "images").iterdir():
+                array.unlink()
+    return found
 
 
-def _row(name: str, taken: Sequence[Mapping[str, float]], peak: int | None, images: int) -> Row:
+def _row(case: str, name: str, did: Did) -> Row:
     marks = ("one thread",) if name == _ONE else ()
-    seconds = tuple(each[name] for each in taken)
-    return Row("threads", name, seconds, marks=marks, memory=peak, facts={"photographs": images * _REPEATS})
+    facts = {"images/s": MOST / Spread.of(did.taken.seconds).median}
+    return Row(case, name, did.taken.seconds, marks=marks, memory=did.peak, facts=facts, cpu=did.taken.cpu)
 
 
-def _note(taken: Sequence[Mapping[str, float]], threads: int) -> str:
-    gain = Spread.of([each[_ONE] / each[_MANY] for each in taken])
+def _note(case: str, did: Mapping[str, Did], threads: int) -> str:
+    pairs = zip(did[_ONE].taken.seconds, did[_MANY].taken.seconds, strict=True)
+    gain = Spread.of([one / many for one, many in pairs])
     said = "reached" if gain.median >= _BAR else "not reached"
-    return f"threads: {threads} do {gain.median:.2f} times the work of one, bar {_BAR}: {said}"
+    return f"{case}: {threads} do {gain.median:.2f} times the work of one, bar {_BAR}: {said}"
 
 
-def _equal(images: Sequence[Image], size: Size, one: Image, many: Image) -> bool:
-    expected = np.stack(_REPEATS * [spec(size)(image) for image in images])
-    return np.array_equal(one, expected) and np.array_equal(many, expected)
-
-
-def _scaled(path: Path) -> Image:
-    with Pillow.open(path) as picture:
-        picture.thumbnail((LONGEST, LONGEST))
-        image: Image = np.asarray(picture.convert("RGB"))
-        return image
+def _equal(images: Sequence[Image], size: Size, did: Mapping[str, Did]) -> bool:
+    expected = np.stack([spec(size)(image) for image in images])
+    return all(np.array_equal(did[name].output, expected) for name in (_ONE, _MANY))

@@ -66,16 +66,23 @@ class Worker:
         if answer is not None:
             raise WorkerError(answer)
 
-    def seconds(self) -> float:
-        """Let it make the tensor once more."""
-        return float(self._ask("go"))
+    def times(self, least: float = 0.0) -> tuple[float, float]:
+        """Let it make the tensor once more, or again and again for so many seconds.
+
+        Returns
+        -------
+        seconds, cpu : float
+            Of one time: by the clock, and of processor time.
+        """
+        seconds, cpu = self._ask("go", least)
+        return seconds, cpu
 
     def peak(self) -> int | None:
         """Return the most memory that it had so far, in bytes; None where the system does not tell."""
         answer = self._ask("peak")
         return None if answer is None else int(answer)
 
-    def _ask(self, *words: str) -> Any:
+    def _ask(self, *words: str | float) -> Any:
         reader, writer = self._process.stdout, self._process.stdin
         if reader is None or writer is None:
             raise WorkerError("no pipe")

@@ -104,7 +104,10 @@ def _programs(there: Found[Make], paths: Sequence[Path], quick: bool, rounds: in
 
 def _row(ran: "Ran") -> Row:
     marks = {FLOOR: ("decodes and encodes only",), REFERENCE: ()}.get(ran.name, ("shrink on load",))
-    return Row(f"jobs {ran.jobs}", ran.name, tuple(ran.seconds), ran.correctness, marks, facts={"x": ran.jobs})
+    facts = {"x": ran.jobs}
+    return Row(
+        f"jobs {ran.jobs}", ran.name, ran.taken.seconds, ran.correctness, marks, facts=facts, cpu=ran.taken.cpu
+    )
 
 
 def _faults(rows: Sequence[Row]) -> Iterator[str]:
@@ -114,5 +117,5 @@ def _faults(rows: Sequence[Row]) -> Iterator[str]:
             continue
         if not found.exact_size:
             yield f"{row.case}: another size, or nothing"
-        elif found.largest > 1 and not row.marks:
+        elif found.identical < 1 and not row.marks:
             yield f"{row.case}: {found.largest:.0f} levels from Pillow's"

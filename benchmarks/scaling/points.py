@@ -63,11 +63,11 @@ def _point(
     expected = _stack(made[REFERENCE]())
     found = {name: stacks_compared(expected, _stack(call())) for name, call in made.items()}
     calls: dict[str, Callable[[], object]] = {FLOOR: floor(work, read), **made}
-    seconds = interleaved(calls, rounds, _LEAST)
+    times = interleaved(calls, rounds, _LEAST)
     marks = {FLOOR: ("reads only",)} | {name: tuple(contender.marks) for name, contender in makes.items()}
     return [
-        Row(label, name, tuple(taken), found.get(name), marks[name], facts={"x": case.x})
-        for name, taken in seconds.items()
+        Row(label, name, taken.seconds, found.get(name), marks[name], facts={"x": case.x}, cpu=taken.cpu)
+        for name, taken in times.items()
     ]
 
 

@@ -1,11 +1,10 @@
 """The axis of whole programs: files, and workers that share them. POSIX only."""
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from benchmarks.links import link_photographs
 from benchmarks.processes import finish
 from benchmarks.results import Correctness
 from benchmarks.threads import on_cores
+from benchmarks.timing import Taken, timed
 from fastfit.threads import single_threaded
 from fastfit.types import Size
 
@@ -39,7 +39,7 @@ class Ran(NamedTuple):
 
     name: str
     jobs: int
-    seconds: list[float]
+    taken: Taken
     correctness: Correctness | None
     """The worst of all photographs beside Pillow's; None of the floor."""
 
@@ -72,42 +72,46 @@ def in_turn(
         ran = []
         for number in jobs:
             calls = {each: _run(each, links[0].parent, folder, number) for each in names}
-            calls["floor"] = lambda number=number: floor.seconds(number)  # type: ignore[misc]
+            calls["floor"] = lambda number=number: floor.times(number)  # type: ignore[misc]
             taken = _interleaved(calls, rounds)
             ran += [Ran(each, number, taken[each], against.get(each)) for each in calls]
     return ran
 
 
-def _interleaved(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+_Times: TypeAlias = tuple[float, float]
+"""Seconds by the clock, and of processor time."""
+
+
+def _interleaved(calls: Mapping[str, Callable[[], _Times]], rounds: int) -> dict[str, Taken]:
+    taken: dict[str, list[_Times]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            seconds[name].append(call())
-    return seconds
+            taken[name].append(call())
+    return {name: Taken(*zip(*each, strict=True)) for name, each in taken.items()}
 
 
-def _run(name: str, source: Path, folder: Path, jobs: int) -> Callable[[], float]:
-    def call() -> float:
+def _run(name: str, source: Path, folder: Path, jobs: int) -> Callable[[], _Times]:
+    def call() -> _Times:
         with tempfile.TemporaryDirectory(dir=folder) as out:
-            return _seconds(name, source, Path(out), jobs)
+            return _times(name, source, Path(out), jobs)
 
     return call
 
 
 def _made(name: str, source: Path, out: Path) -> Path:
     out.mkdir()
-    _seconds(name, source, out, 1)
+    _times(name, source, out, 1)
     return out
 
 
-def _seconds(name: str, source: Path, out: Path, jobs: int) -> float:
+def _times(name: str, source: Path, out: Path, jobs: int) -> _Times:
     log = out.parent / "log"
     command = contenders(None)[name].make(Job(source, out, SIZE, jobs))
     with on_cores(jobs):
         usage = finish(command.arguments, log, command.env)
     if usage.status:
         raise SystemExit(f"{name}: exit status {usage.status}: {log.read_text(encoding='utf-8')[-500:]}")
-    return usage.seconds
+    return usage.seconds, usage.cpu
 
 
 def _worst(out: Path, expected: Path) -> Correctness:
@@ -126,12 +130,9 @@ class _Floor:
         self.results = {path: spec(fastfit.decode(path.read_bytes())[0]) for path in sources}
         self.flags = {path: _flag(path) for path in sources}
 
-    def seconds(self, jobs: int) -> float:
+    def times(self, jobs: int) -> _Times:
         with on_cores(jobs), single_threaded(), ThreadPoolExecutor(jobs) as pool:
-            start = time.perf_counter()
-            for _ in pool.map(self._codec, self.links):
-                pass
-            return time.perf_counter() - start
+            return timed(lambda: list(pool.map(self._codec, self.links)), 1)
 
     def _codec(self, link: Path) -> None:
         path = link.resolve()

@@ -1,11 +1,11 @@
-"""8-bit RGB, and the normalised tensors that are made of it."""
+"""8-bit RGB, and the normalized tensors that are made of it."""
 
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MEAN", "OFFSET", "SCALE", "STD", "Floats", "Levels", "cropped", "levels", "normalised"]
+__all__ = ["MEAN", "OFFSET", "SCALE", "STD", "Floats", "Levels", "cropped", "levels", "normalized"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Levels: TypeAlias = npt.NDArray[np.uint8]
@@ -18,7 +18,7 @@ SCALE = (1 / (255 * STD))[:, None, None]
 OFFSET = (-MEAN / STD)[:, None, None]
 
 
-def normalised(image: Levels, out: Floats | None = None) -> Floats:
+def normalized(image: Levels, out: Floats | None = None) -> Floats:
     """Make a tensor of 8-bit RGB, by the fastest lines that NumPy has for it; if told, in memory that is there."""
     planes = image.transpose(2, 0, 1)
     tensor = np.multiply(planes, SCALE, out=np.empty(planes.shape, np.float32) if out is None else out)

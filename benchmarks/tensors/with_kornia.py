@@ -8,7 +8,7 @@ import numpy as np
 from kornia_rs import imgproc, io
 from PIL import Image
 
-from benchmarks.tensors.levels import Floats, Levels, cropped, normalised
+from benchmarks.tensors.levels import Floats, Levels, cropped, normalized
 
 __all__ = ["of_array", "of_bytes"]
 
@@ -28,7 +28,7 @@ _UPRIGHT: dict[int, Callable[[Levels], Levels]] = {
 def of_array(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
     """Of RGB in memory."""
     array = np.load(source)
-    return lambda: normalised(_fitted(array, size))
+    return lambda: normalized(_fitted(array, size))
 
 
 def of_bytes(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
@@ -39,7 +39,7 @@ def of_bytes(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
         orientation = Image.open(BytesIO(data)).getexif().get(_ORIENTATION, 1)
         turned = size[::-1] if orientation >= 5 else size
         small = _fitted(decoder.decode(data), turned)
-        return normalised(_UPRIGHT[orientation](small) if orientation in _UPRIGHT else small)
+        return normalized(_UPRIGHT[orientation](small) if orientation in _UPRIGHT else small)
 
     return call
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.tensors.levels import Floats, Levels, cropped, normalised
+from benchmarks.tensors.levels import Floats, Levels, cropped, normalized
 
 __all__ = ["of_array", "of_bytes"]
 
@@ -35,4 +35,4 @@ def of_bytes(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
 def _tensor(image: Levels, size: tuple[int, int]) -> Floats:
     left, top, width, height = cropped(size, image.shape[1], image.shape[0])
     part = image[top : top + height, left : left + width]
-    return normalised(np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8))
+    return normalized(np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8))

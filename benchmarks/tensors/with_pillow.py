@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from benchmarks.tensors.levels import Floats, Levels, normalised
+from benchmarks.tensors.levels import Floats, Levels, normalized
 
-__all__ = ["many", "of_array", "of_bytes", "of_bytes_drafted"]
+__all__ = ["decoded", "many", "of_array", "of_bytes", "of_bytes_drafted", "of_pictures"]
 
 _GAP = 2.0
 _ORIENTATION, _TURNED = 0x0112, range(5, 9)
@@ -20,13 +20,13 @@ _ORIENTATION, _TURNED = 0x0112, range(5, 9)
 def of_array(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
     """Of RGB in memory."""
     array = np.load(source)
-    return lambda: normalised(_fitted(Image.fromarray(array), size))
+    return lambda: normalized(_fitted(Image.fromarray(array), size))
 
 
 def of_bytes(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
     """Of a file in memory."""
     data = source.read_bytes()
-    return lambda: normalised(_fitted(decoded(data), size))
+    return lambda: normalized(_fitted(decoded(data), size))
 
 
 def of_bytes_drafted(source: Path, size: tuple[int, int]) -> Callable[[], Floats]:
@@ -40,18 +40,18 @@ def of_bytes_drafted(source: Path, size: tuple[int, int]) -> Callable[[], Floats
         across, down = scale * size[0], scale * size[1]
         left, top = max(0, (image.width - across) / 2), max(0, (image.height - down) / 2)
         box = (left, top, min(image.width, left + across), min(image.height, top + down))
-        return normalised(np.asarray(image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_GAP)))
+        return normalized(np.asarray(image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_GAP)))
 
     return call
 
 
-def many(source: Path, size: tuple[int, int], threads: int, repeats: int) -> Callable[[], Floats]:
-    """Of a folder of arrays that are all in memory, over and over, in threads."""
-    images = repeats * [np.load(path) for path in sorted(source.iterdir())]
+def many(source: Path, size: tuple[int, int], threads: int) -> Callable[[], Floats]:
+    """Of a folder of arrays that are all in memory, in threads."""
+    images = [np.load(path) for path in sorted(source.iterdir())]
     out = np.empty((len(images), 3, size[1], size[0]), np.float32)
 
     def fill(index: int) -> None:
-        normalised(_fitted(Image.fromarray(images[index]), size), out[index])
+        normalized(_fitted(Image.fromarray(images[index]), size), out[index])
 
     def call() -> Floats:
         with ThreadPoolExecutor(threads) as pool:
@@ -59,6 +59,12 @@ def many(source: Path, size: tuple[int, int], threads: int, repeats: int) -> Cal
         return out
 
     return call
+
+
+def of_pictures(source: Path, size: tuple[int, int], _: int) -> Callable[[], list[Levels]]:
+    """Of pictures in memory, one after the other: arrays, no tensors."""
+    pictures = [Image.fromarray(np.load(path)) for path in sorted(source.iterdir())]
+    return lambda: [_fitted(picture, size) for picture in pictures]
 
 
 def _fitted(image: Image.Image, size: tuple[int, int]) -> Levels:

@@ -1,8 +1,11 @@
 """A process that makes tensors when it is told to: MODULE:FUNCTION WIDTH HEIGHT [NUMBER…].
 
-It reads lines of JSON: ``load`` with a source and where to save its tensor, ``go`` to make it once more, ``peak``,
-and answers each with a line: null, or text if it could not; seconds; the most resident memory that it ever had, in
-bytes, null where the system does not tell.
+It reads lines of JSON and answers each with a line:
+
+- ``load`` with a source and where to save its tensor: null, or text if it could not.
+- ``go`` with a number of seconds, for which it makes the tensor again and again, at least once: the mean seconds,
+  by the clock and of processor time.
+- ``peak``: the most resident memory that it ever had, in bytes; null where the system does not tell.
 """
 
 import importlib
@@ -35,12 +38,20 @@ def main() -> None:
             except Exception as error:  # noqa: BLE001 - a contender's, of any kind
                 answer = f"{type(error).__name__}: {error}"
         elif asked[0] == "go" and call is not None:
-            start = time.perf_counter()
-            call()
-            answer = time.perf_counter() - start
+            answer = times(call, asked[1])
         else:
             answer = peak()
         print(json.dumps(answer), flush=True)
+
+
+def times(call: Callable[[], Any], least: float) -> tuple[float, float]:
+    """Return the mean seconds of a call, by the clock and of processor time."""
+    calls, start, busy = 0, time.perf_counter(), time.process_time()
+    while calls == 0 or time.perf_counter() - start < least:
+        call()
+        calls += 1
+    cpu, seconds = time.process_time() - busy, time.perf_counter() - start
+    return seconds / calls, cpu / calls
 
 
 def peak() -> int | None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 import fastfit
+from benchmarks.contenders import fastfit_version
 from fastfit.types import Image
 
 __all__ = ["CONTENDERS", "Contender", "contender"]
@@ -39,7 +40,7 @@ def _fastfit() -> Contender:
         image, info = fastfit.decode(path.read_bytes(), name=str(path), listen=True)
         return image, info.damage
 
-    return Contender(fastfit.__version__, read, (fastfit.FastfitError,))
+    return Contender(fastfit_version(), read, (fastfit.FastfitError,))
 
 
 def _opencv_imdecode() -> Contender:

@@ -107,7 +107,7 @@ def _compared(got: Outcome, reference: Outcome) -> Verdict:
     if likeness[0] < LIKE and 1 - best < (1 - likeness[0]) / 4:
         return Verdict("orientation", f"correlation {likeness[0]:.2f}, turned {best:.2f}")
     difference = min(float(np.abs(ours - theirs).mean()) for ours, theirs in pairs)
-    # Where alpha is dropped, what it hides shows, in whatever colour.
+    # Where alpha is dropped, what it hides shows, in whatever color.
     if difference > DIFFERENT and len(got.small) >= len(reference.small):
         return Verdict("pixels", f"{difference:.1f} levels")
     return Verdict("right")

@@ -65,10 +65,10 @@ def small_pictures(image: Image) -> tuple[Image, ...]:
     planes = image.reshape(*image.shape[:2], -1)
     if planes.shape[2] in (1, 3):
         return (_shrunk(image),)
-    colours = np.ascontiguousarray(planes[..., :-1])
-    alpha = np.repeat(planes[..., -1:], colours.shape[2], axis=2)
+    colors = np.ascontiguousarray(planes[..., :-1])
+    alpha = np.repeat(planes[..., -1:], colors.shape[2], axis=2)
     top = np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1.0
-    return _shrunk(cv2.multiply(colours, alpha, scale=1 / top)), _shrunk(colours)
+    return _shrunk(cv2.multiply(colors, alpha, scale=1 / top)), _shrunk(colors)
 
 
 def _shrunk(image: Image) -> Image:

@@ -55,7 +55,7 @@ class Library:
         self.made_by: str = function("compiler", ctypes.c_char_p)().decode()
         if self.digest != digest():
             raise KernelError(
-                "fastfit's compiled kernel is not that of its sources; to rebuild it: pip install -e . in a checkout, "
+                "fastfit's compiled kernel is not that of its sources; rebuild it: pip install -e . in a checkout, "
                 "pip install --force-reinstall --no-cache-dir fastfit elsewhere"
             )
         bits: int = function("levels", integer)()

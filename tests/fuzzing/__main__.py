@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
-from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # python tests/fuzzing puts only this folder there
 
@@ -78,11 +77,10 @@ def main(arguments):
     # One core: cases are judged one after the other, and a child must not wait for threads that the fork lost.
     cv2.setNumThreads(1)
     verdicts, started = [], time.monotonic()
-    with threadpool_limits(1):
-        for verdict in judge(cases, numbers, limits):
-            verdicts.append(verdict)
-            if verdict.kind not in GOOD:
-                tell(cases, verdict, options.keep)
+    for verdict in judge(cases, numbers, limits):
+        verdicts.append(verdict)
+        if verdict.kind not in GOOD:
+            tell(cases, verdict, options.keep)
     sys.stdout.write("\n".join(table(verdicts, time.monotonic() - started)) + "\n")
     return int(any(verdict.kind not in GOOD for verdict in verdicts))
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 import fastfit
+from fastfit.words import RESAMPLES
 
 MAX_PIXELS = 20_000_000
 SECONDS = 5.0
@@ -113,13 +114,10 @@ def _check_picture(image, info, told):
         raise WrongError("size", f"decoded {info.size}, probed {told}")
 
 
-FILTERS = ("lanczos", "bicubic", "hamming", "bilinear", "box", "lanczos4", "cubic", "linear", "area", "nearest")
-
-
 def _fitted(data, rng, limits, name):
     """Fit in one of many ways; return the way and the result, or None."""
     size = rng.choice(((37, 23), (23, 37), (1, 1), (160, 90), (3, 200)))
-    spec = fastfit.Fit(size, rng.choice(("cover", "pad", "stretch")), resample=rng.choice(FILTERS))
+    spec = fastfit.Fit(size, rng.choice(("cover", "pad", "stretch")), resample=rng.choice(RESAMPLES))
     damage = rng.choice(("error", "warn"))
     reading = fastfit.Input(exact=rng.random() < 0.3, on_damage=damage, max_pixels=limits.pixels)
     icc, metadata = rng.choice(("keep", "srgb")), rng.choice(("drop", "keep"))
