@@ -402,7 +402,7 @@ def _in_threads(groups: Iterator[list[_Item]], fitter: _Fitter, jobs: int) -> Ge
 
 
 def _ahead(futures: Iterator[_T], most: int) -> Iterator[_T]:
-    """Yield futures in their order, `most` behind the last that was begun; what raises comes when it is its turn."""
+    """Yield futures in their order, `most` behind the last one begun; an error comes when it is its turn."""
     waiting: deque[_T] = deque()
     while True:
         try:

@@ -96,7 +96,7 @@ unpremultiplier unpremultiply, avx2_unpremultiply;
 
 /* Passes across work on chunks of input lines, which stay in the first-level cache if groups of four lines of the result
    read so few; if they read more than the most, the portable level does it. */
-enum { LEAST_CHUNKED = 512, MOST_CHUNKED = 8192, CHUNK_LINE_BYTES = 128 };
+enum { LEAST_CHUNKED = 512, MOST_CHUNKED = 8192, CHUNK_LINE_BYTES = 192 };
 int64_t chunk_bytes(const axis *a);
 int chunk_lines(const axis *a);
 

@@ -55,8 +55,8 @@ class Library:
         self.made_by: str = function("compiler", ctypes.c_char_p)().decode()
         if self.digest != digest():
             raise KernelError(
-                "fastfit's compiled kernel is not that of its sources; rebuild it: pip install -e . in a checkout, "
-                "pip install --force-reinstall --no-cache-dir fastfit elsewhere"
+                "fastfit's compiled kernel is older than its sources. In a checkout pip install -e . rebuilds it; "
+                "elsewhere, pip install --force-reinstall --no-cache-dir fastfit does"
             )
         bits: int = function("levels", integer)()
         self.runs = [name for bit, name in enumerate(LEVELS) if bits >> bit & 1]

@@ -8,31 +8,64 @@ static uint8_t average_8(uint64_t sum, uint64_t count) {
     return (uint8_t)(((uint32_t)(sum + count / 2) * reciprocal) >> 24);
 }
 
-static void add_8(const uint8_t *row, int64_t n, uint32_t *sums) {
-    for (int64_t i = 0; i < n; i++) sums[i] += row[i];
+/* Sum rows, then neighbors: every pixel and the ones to its right, of which each block's first is wanted. Sums have 16
+   bits where a block's fits, and loops are such that compilers turn them into vectors. */
+#define REDUCE(name, sum_type)                                                                                        \
+    static inline __attribute__((always_inline)) void name(                                                           \
+        const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,      \
+        uint8_t *out, void *memory                                                                                    \
+    ) {                                                                                                               \
+        int64_t n = (int64_t)width * channels;                                                                        \
+        sum_type *sums = memory, *totals = sums + n;                                                                  \
+        uint8_t *tint = (uint8_t *)(totals + n);                                                                      \
+        for (int64_t i = 0; i < n; i++) sums[i] = 0;                                                                  \
+        for (int y = 0; y < rows; y++) {                                                                              \
+            const uint8_t *row = src + y * src_row;                                                                   \
+            if (multiply) multiply(row, width, channels, tint), row = tint;                                           \
+            for (int64_t i = 0; i < n; i++) sums[i] = (sum_type)(sums[i] + row[i]);                                   \
+        }                                                                                                             \
+        int whole = width / fx;                                                                                       \
+        for (int64_t i = 0; i < n; i++) totals[i] = sums[i];                                                          \
+        for (int k = 1; k < fx; k++)                                                                                  \
+            for (int64_t i = 0; i < n - (int64_t)k * channels; i++)                                                   \
+                totals[i] = (sum_type)(totals[i] + sums[i + (int64_t)k * channels]);                                  \
+        for (int x = 0; x < (width + fx - 1) / fx; x++) {                                                             \
+            uint64_t across = (uint64_t)(x < whole ? fx : width - x * fx);                                            \
+            for (int c = 0; c < channels; c++)                                                                        \
+                *out++ = average_8(totals[(int64_t)x * fx * channels + c], across * (uint64_t)rows);                  \
+        }                                                                                                             \
+    }
+
+REDUCE(reduce_words, uint16_t)
+REDUCE(reduce_longs, uint32_t)
+
+static inline __attribute__((always_inline)) void reduce_8(
+    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
+    uint8_t *out, void *memory
+) {
+    if ((int64_t)fx * rows <= 257)
+        reduce_words(src, src_row, width, rows, channels, fx, multiply, out, memory);
+    else
+        reduce_longs(src, src_row, width, rows, channels, fx, multiply, out, memory);
 }
 
-static void reduce_8(
+static void portable_reduce_8(
     const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
-    uint8_t *out, uint32_t *sums
+    uint8_t *out, void *memory
 ) {
-    int64_t n = (int64_t)width * channels;
-    uint8_t *tint = (uint8_t *)(sums + n);
-    for (int64_t i = 0; i < n; i++) sums[i] = 0;
-    for (int y = 0; y < rows; y++) {
-        const uint8_t *row = src + y * src_row;
-        if (multiply) multiply(row, width, channels, tint);
-        add_8(multiply ? tint : row, n, sums);
-    }
-    for (int x = 0; x < width; x += fx) {
-        int across = x + fx < width ? fx : width - x;
-        for (int c = 0; c < channels; c++) {
-            uint64_t sum = 0;
-            for (int i = 0; i < across; i++) sum += sums[(int64_t)(x + i) * channels + c];
-            *out++ = average_8(sum, (uint64_t)across * (uint64_t)rows);
-        }
-    }
+    reduce_8(src, src_row, width, rows, channels, fx, multiply, out, memory);
 }
+
+#if defined(__x86_64__) || defined(_M_X64)
+__attribute__((target("avx2"))) static void avx2_reduce_8(
+    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
+    uint8_t *out, void *memory
+) {
+    reduce_8(src, src_row, width, rows, channels, fx, multiply, out, memory);
+}
+#else
+#define avx2_reduce_8 portable_reduce_8
+#endif
 
 static void reduce_wide(
     const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, int wide, uint8_t *out, double *sums
@@ -60,7 +93,7 @@ static void reduce_wide(
 
 /* Average blocks of fx x fy pixels; those at the right and at the bottom may be smaller.
 
-   `out` holds (height / fy) x (width / fx) pixels, both rounded up; `memory` has 8 bytes for each sample of a row. */
+   `out` holds (height / fy) x (width / fx) pixels, both rounded up; `memory` has 12 bytes for each sample of a row. */
 EXPORT void fastfit_reduce(
     const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int weighted,
     int level_number, uint8_t *out, void *memory
@@ -70,7 +103,9 @@ EXPORT void fastfit_reduce(
     for (int y = 0; y < height; y += fy, out += row) {
         int rows = y + fy < height ? fy : height - y;
         if (dtype == UINT8)
-            reduce_8(src + y * src_row, src_row, width, rows, channels, fx, multiply, out, memory);
+            (level_number ? avx2_reduce_8 : portable_reduce_8)(
+                src + y * src_row, src_row, width, rows, channels, fx, multiply, out, memory
+            );
         else
             reduce_wide(src + y * src_row, src_row, width, rows, channels, fx, dtype == FLOAT32, out, memory);
     }

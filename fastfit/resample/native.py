@@ -73,7 +73,7 @@ class Native:
         (fx, fy), (height, width, channels) = factor, image.shape
         image = image if _is_packed(image, channels) else np.ascontiguousarray(image)
         out = np.empty((-(-height // fy), -(-width // fx), channels), image.dtype)
-        memory = np.empty(8 * width * channels, np.uint8)
+        memory = np.empty(12 * width * channels, np.uint8)
         sizes = (width, height, channels, _DTYPES[image.dtype], fx, fy, premultiply, self.level)
         self.library.reduce(_address(image), image.strides[0], *sizes, _address(out), _address(memory))
         return out

@@ -316,7 +316,7 @@ static int reduce(void) {
     uint8_t *made[2] = {allocated(size), allocated(size)};
     for (int level = 0; level < MOST_LEVELS; level++) {
         if (!(fastfit_levels() >> level & 1)) continue;
-        void *memory = allocated(8 * (size_t)width * (size_t)j.channels);
+        void *memory = allocated(12 * (size_t)width * (size_t)j.channels);
         uint8_t *out = made[level > 0];
         memset(out, 0x5a + level, size);
         fastfit_reduce(j.src, j.src_row, width, height, j.channels, dtype, fx, fy, premultiply, level, out, memory);
