@@ -19,7 +19,7 @@ from benchmarks.links import link_photographs
 from benchmarks.machine import machine
 from benchmarks.photos import photographs
 from benchmarks.process_tree import watch
-from fastfit.resample import forget
+from fastfit.kept import forget
 from fastfit.threads import cores
 from fastfit.types import Size, as_size
 

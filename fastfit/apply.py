@@ -1,7 +1,6 @@
 """One image by a plan: resample the crop into the inner box, fill what is around it, convert."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from fastfit.channels import to_channels
 from fastfit.conversion import Conversion
 from fastfit.errors import OptionError
 from fastfit.geometry import Plan
-from fastfit.resample import Queue, Resampler, Task, put, resample_later, resampler
+from fastfit.kept import Kept
+from fastfit.resample import Queue, Resampler, Steps, Task, kept_bytes, placer, resample_later, resampler
 from fastfit.types import MOST_COLORED, Box, Image, Size
 from fastfit.words import FILLS, Layout, Resample
 
@@ -70,6 +70,11 @@ class Recipe:
     alpha: bool
     """Whether the result's last channel is alpha."""
 
+    @property
+    def nbytes(self) -> int:
+        """What it keeps, in bytes."""
+        return 1000 + kept_bytes(self.resample)
+
     def __call__(self, image: Image, out: Image | None = None, queue: Queue | None = None) -> Image:
         """Fit ``(H, W)`` or ``(H, W, C)``, only read, into `out` or a new array: now, or when the queue runs.
 
@@ -97,7 +102,11 @@ class Recipe:
         return out
 
 
-@lru_cache(maxsize=512)
+MOST_BYTES = 32 << 20
+"""What recipes keep of weights, in bytes: those of a large image take some 0.5 MB."""
+_recipes: Kept[Recipe] = Kept(MOST_BYTES)
+
+
 def recipe(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) -> Recipe:
     """Prepare fits by a plan of arrays of so many channels, of a dtype, without a channel axis if `flat`.
 
@@ -106,6 +115,15 @@ def recipe(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) 
     OptionError
         An option does not go with such arrays.
     """
+    key = (look, plan, given, kind, flat)
+    found = _recipes.get(key)
+    if found is None:
+        found = _made(*key)
+        _recipes.put(key, found, found.nbytes)
+    return found
+
+
+def _made(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) -> Recipe:
     shape, dtype = _form(look, plan.dst, given, kind, flat=flat)
     channels, _ = look.conversion.form(given, kind)
     drawn = look.fill if isinstance(look.fill, str) and look.fill in FILLS else None
@@ -153,13 +171,15 @@ def _cut_out(whole: Recipe, canvas: Box, size: Size) -> Resampler:
 
 def _rechanneled(task: Task, resample: Resampler, ground: Image, look: Look) -> Resampler:
     """Resample, then make the channels that are wanted, then store."""
-    channels, _ = look.conversion.form(task.channels, task.dtype)
+    channels, dtype = look.conversion.form(task.channels, task.dtype)
     store = look.conversion.store(task.dtype, channels)
     shape = (int(task.window.height), int(task.window.width), task.channels)
+
+    place = placer(task.window_size, channels, task.dtype, dtype, store)
 
     def run(image: Image, out: Image) -> None:
         fitted = np.empty(shape, task.dtype)
         resample(image, fitted)
-        put(to_channels(fitted, channels, ground, alpha=look.alpha), out, store)
+        place(to_channels(fitted, channels, ground, alpha=look.alpha), out)
 
-    return run
+    return Steps(run, kept_bytes(resample))

@@ -37,6 +37,8 @@ _MOST_ROWS = 1024
 """To begin with, whatever an iterator says of its length."""
 _AHEAD = 2
 """Groups at work or waiting to be taken, for each thread."""
+_MOST_TOGETHER = 32
+"""Images of a group."""
 _TOGETHER = 6_000_000
 """Samples that a group of several images has at most: some 2 ms of work. Shorter calls make threads wait for each
 other: handing over the interpreter's lock takes 40 µs."""
@@ -179,6 +181,8 @@ class _Joblib:
         from joblib.parallel import get_active_backend
 
         backend = get_active_backend()[0]
+        if n_jobs is not None:
+            _as_jobs(n_jobs)
         self.shares_memory = bool(getattr(backend, "supports_sharedmem", False))
         streams = getattr(backend, "supports_return_generator", False)
         self.parallel = Parallel(n_jobs=n_jobs, return_as="generator" if streams else "list")
@@ -311,7 +315,7 @@ def _as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any)
 def _groups(numbered: Iterator[_Item], source: Any, jobs: int) -> Iterator[list[_Item]]:
     """Yield images in groups: small arrays that are all there together, whatever else alone."""
     known = len(source) if isinstance(source, (list, tuple, np.ndarray)) else 1
-    most = max(1, known // (_AHEAD * jobs))
+    most = 1 if jobs == 1 else min(max(1, known // (_AHEAD * jobs)), _MOST_TOGETHER)
     group: list[_Item] = []
     samples = 0
     for index, image in numbered:

@@ -79,4 +79,4 @@ def _store(conversion: Conversion, kind: np.dtype[Any], channels: int, dtype: np
     numbers = [np.float64(1 if conversion.scale is None else conversion.scale)]
     for values, default in ((conversion.mean, 0.0), (conversion.std, 1.0)):
         numbers += [*np.broadcast_to(np.asarray(default if values is None else values, np.float64), (channels,))]
-    return Store(affine=np.array(numbers, np.float32))
+    return Store(affine=np.array(numbers, np.float64))

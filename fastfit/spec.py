@@ -8,7 +8,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from fastfit.apply import Look, Recipe, form, recipe
+from fastfit.apply import MOST_BYTES, Look, Recipe, form, recipe
 from fastfit.arrays import Fill, as_array, as_image, check_form
 from fastfit.checks import (
     as_bounds,
@@ -26,6 +26,7 @@ from fastfit.conversion import Conversion
 from fastfit.errors import OptionError, describe
 from fastfit.focus import focus
 from fastfit.geometry import Plan, as_mode, as_share, fitting_mode, planned
+from fastfit.kept import Kept
 from fastfit.presets import Preset
 from fastfit.resample import INTERPOLATIONS, Queue
 from fastfit.sizes import Rule, as_rule
@@ -348,7 +349,7 @@ class Fit:
         return self._recipe(array)(array, out)
 
     def apply(self, planned: Plan, image: Image, out: Image | None = None) -> Image:
-        """Fit an array by a plan that is not its own: that of a picture decoded at a fraction of its size.
+        """Fit an array by a plan that is not its own: a window of one, or that of a picture decoded smaller.
 
         Parameters
         ----------
@@ -369,7 +370,8 @@ class Fit:
         """
         if planned.src != _size(image):
             raise OptionError("planned", f"a plan for a source of {_size(image)}", f"one for {planned.src}")
-        return recipe(self._look, planned, as_image(image).shape[2], image.dtype, image.ndim == 2)(image, out)
+        applied = _applied(planned, self.resample, self.reducing_gap)
+        return recipe(self._look, applied, as_image(image).shape[2], image.dtype, image.ndim == 2)(image, out)
 
     def fit_later(self, image: Any, out: Image | None, queue: Queue) -> Image:
         """Fit as `__call__` does, but leave the work to a queue where it can do it: see `fastfit.fit_many`."""
@@ -394,12 +396,19 @@ class Fit:
         return type(self), tuple(getattr(self, each.name) for each in _options())
 
 
-@lru_cache(maxsize=1024)
+_recipes: Kept[Recipe] = Kept(MOST_BYTES)
+
+
 def _recipe_for(spec: Fit, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Recipe:
     """Return how arrays of a shape and dtype are fitted by a spec whose plans need no picture."""
-    check_form(shape, dtype)
-    planned = spec._planned(Size(shape[1], shape[0]), spec.centering)
-    return recipe(spec._look, planned, shape[2] if len(shape) == 3 else 1, dtype, len(shape) == 2)
+    key = (spec, shape, dtype)
+    found = _recipes.get(key)
+    if found is None:
+        check_form(shape, dtype)
+        planned = spec._planned(Size(shape[1], shape[0]), spec.centering)
+        found = recipe(spec._look, planned, shape[2] if len(shape) == 3 else 1, dtype, len(shape) == 2)
+        _recipes.put(key, found, found.nbytes)
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -12,10 +12,9 @@ from pictures import MODES, picture
 from PIL import Image
 
 import fastfit
-from fastfit import Fit, ImageError, OptionError, Size, SizeError, cover, fit, pad, plan, stretch
-from fastfit.apply import recipe
-from fastfit.resample import SUPPORT, forget, kernel
-from fastfit.spec import _recipe_for
+from fastfit import Fit, ImageError, OptionError, Size, SizeError, apply, cover, fit, pad, plan, stretch
+from fastfit.kept import forget
+from fastfit.resample import SUPPORT, kernel
 from fastfit.words import CONVOLUTIONS, RESAMPLES
 
 DTYPES = (np.uint8, np.uint16, np.float32)
@@ -728,15 +727,26 @@ def test_a_window_needs_an_image_of_its_source():
 def test_weights_are_kept_for_the_next_image_and_can_be_forgotten():
     image, native = picture("noise", (61, 97, 3)), kernel()
     before = stretch(image, (40, 30))
-    for prepared in (_recipe_for, recipe):
-        prepared.cache_clear()
     forget()
-    assert native is None or not native.weights.blocks
+    assert not apply._recipes.found
+    assert native is None or not native.weights.kept.found
     np.testing.assert_array_equal(stretch(image, (40, 30)), before)
-    assert recipe.cache_info().misses == 1
-    assert native is None or len(native.weights.blocks) == 2
+    (made,) = apply._recipes.found.values()
+    assert native is None or len(native.weights.kept.found) == 2
     stretch(image[::-1], (40, 30))
-    assert (_recipe_for.cache_info().hits, recipe.cache_info().misses) == (1, 1)
+    assert [*apply._recipes.found.values()] == [made]
+
+
+def test_what_is_kept_is_bounded_in_bytes(monkeypatch):
+    forget()
+    monkeypatch.setattr(apply._recipes, "most", 100_000)
+    for width in range(100, 160):
+        stretch(np.zeros((50, width, 3), np.float32), (80, 40))
+        assert apply._recipes.bytes <= 100_000
+        assert apply._recipes.bytes == sum(size for _, size in apply._recipes.found.values())
+    assert 1 < len(apply._recipes.found) < 30
+    stretch(np.zeros((3000, 3000), np.float32), (2000, 2000))  # more than all that may be kept
+    assert apply._recipes.bytes <= 100_000
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from kernels import FILTERS, KERNELS, assert_bits, by_pillow, by_reference, case
 from PIL import Image
 
 from fastfit import OptionError, stretch
+from fastfit.resample import reference
 
 CHANNELS = (1, 2, 3, 4)
 # Premultiply, unpremultiply.
@@ -387,3 +388,10 @@ def test_an_out_that_overlaps_the_image_is_refused(turned):
         with pytest.raises(OptionError, match=r"^out: expected "):
             stretch(base[turned], (40, 50), out=out)
     np.testing.assert_array_equal(base, before)
+
+
+@pytest.mark.parametrize("factor", [(5000, 5000), (9, 5000), (5000, 9)])
+def test_sums_of_large_blocks_do_not_overflow(factor):
+    image = np.full((5000, 5000, 1), 200, np.uint8)
+    for native in KERNELS.values():
+        np.testing.assert_array_equal(native.reduce(image, factor), reference.reduce(image, factor))

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from kernels import KERNELS, assert_bits, by_pillow, case, fitted, samples
 
-from fastfit import stretch
-from fastfit.resample import forget
+from fastfit import fit, stretch
+from fastfit.kept import forget
+from fastfit.resample import kernel as chosen_kernel
 
 # They need different amounts of working memory, which a thread keeps between fits.
 CASES = [
@@ -121,3 +123,16 @@ def test_spawned_processes_fit():
     context = multiprocessing.get_context("spawn")
     with context.Pool(2) as pool:
         assert pool.starmap(digest, [()] * 4) == [digest()] * 4
+
+
+def test_a_child_does_not_wait_for_a_lock_that_a_thread_of_its_parent_held():
+    native = chosen_kernel()
+    if native is None:
+        pytest.skip("no compiled kernel keeps weights")
+    with native.weights.kept.lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            fit(np.zeros((11, 13), np.uint8), (7, 5))
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0

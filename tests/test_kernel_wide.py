@@ -7,7 +7,9 @@ from kernels import FILTERS, KERNELS, assert_bits, by_pillow, by_reference, case
 from test_kernel import ALPHA, CHANNELS, EXTREMES, WAYS, with_holes
 
 from fastfit.resample import reference
+from fastfit.resample.passes import HIDDEN, Passes
 from fastfit.resample.store import Store, as_dtype, place
+from fastfit.types import Size
 
 RANGES = (1e-30, 1.0, 1e6, 1e30)
 WIDE_STRIPS = [((900, 250), (1100, 3)), ((1300, 90), (1200, 2))]
@@ -174,7 +176,7 @@ def affine(rng, channels, kind, dtype):
     whole, most = (np.iinfo(each).max if np.issubdtype(each, np.integer) else 1 for each in (kind, dtype))
     numbers = rng.uniform(0.1, 0.6, 2 * channels)
     numbers[:channels] *= most / 2
-    return Store(affine=np.float32([most / whole, *numbers]))
+    return Store(affine=np.float64([most / whole, *numbers]))
 
 
 def assert_is_stored_as_by_numpy(image, done, dtype, store, counted, **alpha):
@@ -247,6 +249,29 @@ def test_any_float_is_rounded_as_by_numpy(dtype, counted):
         expected = as_dtype(given, np.dtype(dtype))
     for level, kernel in KERNELS.items():
         got = np.empty(given.shape, dtype)
-        kernel.place(given, got, None)
+        whole = Passes(None, None, 0, 0, Size(given.shape[1], 1), False)
+        kernel.job(given.shape[1], whole, given.dtype, np.dtype(dtype), 1, None)(given, got)
         assert_bits(got, expected, level)
         counted(level)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_of_others_is_the_references(channels, kind, counted):
+    rng = np.random.default_rng(channels)
+    for source, target in WAYS:
+        image = samples(rng, (source[1], source[0], channels), kind)
+        image[rng.random(image.shape[:2]) < 0.3, -1] = 0
+        for window in (None, (1, 2, target[0] - 3, target[1] - 4)):
+            done = case(source, target, window=window)
+            got = [fitted(level, image, done, premultiply=True, unpremultiply=True) for level in KERNELS]
+            hidden = HIDDEN * (65535 if kind == np.uint16 else 1)
+            floats = reference.unpremultiply(reference.convolve(reference.premultiply(image), done.passes), hidden)
+            for level, each in zip(KERNELS, got, strict=True):
+                assert_bits(each, got[0], f"{level}: {done}")
+                counted(level)
+            top = 65535 if kind == np.uint16 else 1.0
+            off = 0.51 if kind == np.uint16 else 1e-6
+            error = each.astype(np.float64) - (np.clip(floats, 0, top) if kind == np.uint16 else floats)
+            shown = floats[..., -1:] > 0.05 * top  # what is divided by less alpha is off by as much more
+            assert np.abs(error * shown).max() <= (off + 2e-6 * top) * 20

@@ -9,7 +9,7 @@ from inspect import signature
 import cv2
 import numpy as np
 
-from fastfit.resample import forget
+from fastfit.kept import forget
 from fastfit.types import Image, Size
 
 __all__ = ["Cold", "forget_all"]

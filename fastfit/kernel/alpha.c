@@ -1,4 +1,4 @@
-/* Alpha of 8 bits: colors are multiplied by it before they are resampled, so that what it hides does not bleed. */
+/* Alpha: colors are multiplied by it before they are resampled, so that what it hides does not bleed. */
 #include "kernel.h"
 
 /* Pillow's MULDIV255: a * b / 255, rounded. */
@@ -33,5 +33,24 @@ void unpremultiply(uint8_t *row, int64_t pixels, int channels) {
             unsigned level = 255u * row[i + c] / alpha;
             row[i + c] = (uint8_t)(level > 255 ? 255 : level);
         }
+    }
+}
+
+/* The same of 16 bits and floats: the products are not scaled back, and divided by the same unit in the end. */
+void premultiply_wide(const uint8_t *row, int dtype, int64_t pixels, int channels, float *dst) {
+    for (int64_t i = 0; i < pixels * channels; i += channels) {
+        const uint16_t *words = (const uint16_t *)row + i;
+        const float *floats = (const float *)row + i;
+        float alpha = dtype == UINT16 ? words[channels - 1] : floats[channels - 1];
+        for (int c = 0; c < channels - 1; c++) dst[i + c] = (dtype == UINT16 ? words[c] : floats[c]) * alpha;
+        dst[i + channels - 1] = alpha;
+    }
+}
+
+/* Colors under next to no alpha become 0: nobody sees them, and what is left of them after ringing is noise. */
+void unpremultiply_wide(float *row, int64_t pixels, int channels, float hidden) {
+    for (int64_t i = 0; i < pixels * channels; i += channels) {
+        float alpha = row[i + channels - 1];
+        for (int c = 0; c < channels - 1; c++) row[i + c] = alpha <= hidden ? 0 : row[i + c] / alpha;
     }
 }

@@ -67,15 +67,14 @@ static void store_levels(const job *j, const uint8_t *row, int64_t pixel, int pi
 
 static void store_floats(const job *j, int dtype, const uint8_t *row, int64_t pixel, int pixels, uint8_t *out) {
     for (int c = 0; c < j->channels; c++) {
-        float scale = j->affine ? j->affine[0] : 1, mean = j->affine ? j->affine[1 + c] : 0;
-        float divisor = j->affine ? j->affine[1 + j->channels + c] : 1;
+        double scale = j->affine ? j->affine[0] : 1, mean = j->affine ? j->affine[1 + c] : 0;
+        double divisor = j->affine ? j->affine[1 + j->channels + c] : 1;
         for (int x = 0; x < pixels; x++) {
             const uint8_t *at = row + x * pixel;
             float value = dtype == UINT16 ? ((const uint16_t *)at)[c] : ((const float *)at)[c];
             if (j->affine) {
-                /* of the fitted image: of 16 bits, of whole levels */
-                if (j->dtype == UINT16) value = whole(value, 65535);
-                value = (value * scale - mean) / divisor;
+                if (j->rounded) value = whole(value, 65535);
+                value = (float)((value * scale - mean) / divisor);
             }
             store(out + x * j->out_pixel + c * j->out_channel, j->out_dtype, value);
         }
@@ -87,7 +86,8 @@ void finish_row(const job *j, const level *l, int dtype, uint8_t *row, int64_t p
     uint8_t *out = j->out + y * j->out_row + from * j->out_pixel;
     int pixels = to - from;
     int64_t bytes = dtype == UINT8 ? 1 : dtype == UINT16 ? 2 : 4;
-    if (j->unpremultiply) l->unpremultiply(row, pixels, j->channels);
+    if (j->unpremultiply && dtype == UINT8) l->unpremultiply(row, pixels, j->channels);
+    if (j->unpremultiply && dtype == FLOAT32) unpremultiply_wide((float *)(void *)row, pixels, j->channels, j->hidden);
     int same = dtype == j->out_dtype && !j->table && !j->affine;
     if (same && is_packed(j, pixel, bytes))
         memcpy(out, row, (size_t)(pixels * pixel));

@@ -14,6 +14,7 @@ enum { LEAST_COLUMNS = 16 };
 typedef struct {
     const job *j;
     const level *l;
+    int dtype;         /* of samples before they are resampled */
     int group;         /* rows that a pass across takes at once */
     int across_first;  /* whether lines of the ring are resampled across */
     int made, stop;    /* lines in the ring so far, and in all */
@@ -37,6 +38,8 @@ int64_t chunk_bytes(const axis *a) {
     return lines > MOST_CHUNKED ? 0 : (lines > LEAST_CHUNKED ? lines : LEAST_CHUNKED) * CHUNK_LINE_BYTES;
 }
 
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
 static int64_t sample_bytes(int dtype) { return dtype == UINT8 ? 1 : dtype == UINT16 ? 2 : 4; }
 
 static int64_t made_bytes(const job *j) { return j->channels * (j->dtype == UINT8 ? 1 : 4); }
@@ -56,7 +59,8 @@ static void set_columns(work *w, int from, int to) {
 /* Lay out the working memory of strips of so many columns; return its bytes. */
 static int64_t lay_out(work *w, int columns, uint8_t *base) {
     const job *j = w->j;
-    int64_t read = 0, at = 0, pixel = j->premultiply ? j->channels : j->src_pixel;
+    int64_t read = 0, at = 0, pixel = j->premultiply ? made_bytes(j) : j->src_pixel;
+    w->dtype = j->premultiply && j->dtype != UINT8 ? FLOAT32 : j->dtype;
     for (int from = 0; from < j->width; from += columns) {
         set_columns(w, from, from + columns < j->width ? from + columns : j->width);
         if (w->right - w->left > read) read = w->right - w->left;
@@ -68,10 +72,10 @@ static int64_t lay_out(work *w, int columns, uint8_t *base) {
     w->pixel = w->across_first ? made_bytes(j) : pixel;
     w->tint_row = j->premultiply && w->across_first ? read * pixel + PADDING : 0;
     w->ring_row = w->across_first ? columns * made_bytes(j) + PADDING : read * pixel + PADDING;
-    w->tall_row = both ? read * pixel / sample_bytes(j->dtype) * (j->dtype == UINT8 ? 1 : 4) + PADDING : 0;
+    w->tall_row = both ? read * pixel / sample_bytes(w->dtype) * (j->dtype == UINT8 ? 1 : 4) + PADDING : 0;
     w->flat_row = (int64_t)columns * (made_bytes(j) > j->src_pixel * 2 ? made_bytes(j) : j->src_pixel * 2) + PADDING;
     int64_t sizes[] = {
-        (span + 1) * (int64_t)sizeof *w->window, chunk_bytes(j->across) + chunk_bytes(j->down), w->group * w->tint_row,
+        (span + 1) * (int64_t)sizeof *w->window, most(chunk_bytes(j->across), chunk_bytes(j->down)), w->group * w->tint_row,
         w->ring_lines * w->ring_row, w->group * w->tall_row, w->group * w->flat_row
     };
     uint8_t *parts[6];
@@ -104,6 +108,14 @@ static const uint8_t *source_line(const work *w, int line) { return w->j->src + 
 
 static uint8_t *ring_line(const work *w, int line) { return w->ring + line % w->ring_lines * w->ring_row; }
 
+static void tinted(const work *w, const uint8_t *row, uint8_t *dst) {
+    const job *j = w->j;
+    if (j->dtype == UINT8)
+        w->l->premultiply(row, w->right - w->left, j->channels, dst);
+    else
+        premultiply_wide(row, j->dtype, w->right - w->left, j->channels, (float *)(void *)dst);
+}
+
 /* Make the ring's next lines: of a few source lines at once. */
 static void make_lines(work *w) {
     const job *j = w->j;
@@ -115,12 +127,12 @@ static void make_lines(work *w) {
         dst[i] = ring_line(w, w->made + i);
         if (j->premultiply) {
             uint8_t *tint = w->across_first ? w->tint + i * w->tint_row : dst[i];
-            w->l->premultiply(s.rows[i] + w->left * s.pixel, w->right - w->left, s.channels, tint);
-            s.rows[i] = tint - w->left * s.pixel;
+            tinted(w, s.rows[i] + w->left * j->src_pixel, tint);
+            s.rows[i] = tint - w->left * made_bytes(j);
         }
     }
-    if (j->premultiply) s.width = w->right;
-    if (w->across_first) w->l->across[j->dtype](&s, j->across, w->from, w->to, dst, w->chunk);
+    if (j->premultiply) s.width = w->right, s.pixel = made_bytes(j);
+    if (w->across_first) w->l->across[w->dtype](&s, j->across, w->from, w->to, dst, w->chunk);
     w->made += s.count;
 }
 
@@ -133,7 +145,7 @@ static uint8_t *made_line(work *w, int line) {
 
 static void pass_down(work *w, int y, int64_t pixels, uint8_t *dst) {
     const axis *a = w->j->down;
-    int dtype = w->across_first && w->j->dtype != UINT8 ? FLOAT32 : w->j->dtype;
+    int dtype = w->across_first && w->dtype != UINT8 ? FLOAT32 : w->dtype;
     int first = axis_first(a)[y], count = axis_count(a)[y] * (dtype == UINT8 ? 2 : 1);
     for (int i = 0; i < count; i++) {
         int line = first + i < a->stop ? first + i : a->stop - 1; /* a pair's second line may be none */
@@ -160,7 +172,7 @@ static int is_direct(const job *j, int64_t pixel) {
 static void finish_tall(work *w, int y, int count) {
     const job *j = w->j;
     int dtype = j->dtype == UINT8 ? UINT8 : FLOAT32;
-    int64_t pixel = w->pixel / sample_bytes(j->dtype) * sample_bytes(dtype);
+    int64_t pixel = w->pixel / sample_bytes(w->dtype) * sample_bytes(dtype);
     strip s = {.count = count, .width = w->right, .channels = j->channels, .pixel = pixel};
     uint8_t *dst[ROWS];
     for (int i = 0; i < count; i++) {
@@ -181,8 +193,8 @@ static void fit_height_first(work *w) {
 
 static void fit_strip(work *w) {
     const job *j = w->j;
-    int passes = j->across || j->down, dtype = j->dtype == UINT8 || !passes ? j->dtype : FLOAT32;
-    int64_t pixel = j->down ? w->pixel / sample_bytes(w->across_first ? dtype : j->dtype) * sample_bytes(dtype) : w->pixel;
+    int passes = j->across || j->down, dtype = j->dtype == UINT8 || !passes ? w->dtype : FLOAT32;
+    int64_t pixel = j->down ? w->pixel / sample_bytes(w->across_first ? dtype : w->dtype) * sample_bytes(dtype) : w->pixel;
     int direct = j->down && is_direct(j, pixel);
     for (int y = 0; y < j->height; y++) {
         uint8_t *row = w->flat;

@@ -54,14 +54,18 @@ typedef struct {
     int64_t out_row, out_pixel, out_channel;
     const axis *across, *down; /* NULL: the source's columns from left, or rows from top, as they are */
     const void *table;         /* 8 bits: what each level becomes, 256 for each channel; NULL: itself */
-    const float *affine;       /* others: scale, means, divisors; NULL: nothing */
+    const double *affine;      /* others: scale, means, divisors; NULL: nothing */
     int32_t left, top, width, height;
     int32_t src_width;
     int32_t channels; /* of a pixel of src_pixel bytes the first so many */
     int32_t dtype, out_dtype;
     int32_t height_first;
-    int32_t premultiply, unpremultiply; /* by the last channel, on the way in and out; of 8 bits only */
+    int32_t premultiply, unpremultiply; /* by the last channel, on the way in and out */
+    int32_t rounded; /* whether floats stand for 16 bits: they are whole before they are scaled */
+    float hidden;    /* floats: colors under no more alpha than this become 0 */
 } job;
+
+_Static_assert(sizeof(void *) == 8 && sizeof(job) == 144, "native.py packs jobs of 144 bytes");
 
 /* Rows that a pass across reads: pixels from 0 to `width`, `pixel` bytes apart, of each the first `channels` samples. */
 typedef struct {
@@ -91,11 +95,14 @@ const level *level_at(int number);
 
 across_pass avx2_across_8, avx2_across_16, avx2_across_float;
 down_pass avx2_down_8, avx2_down_16, avx2_down_float;
+void premultiply_wide(const uint8_t *row, int dtype, int64_t pixels, int channels, float *dst);
+void unpremultiply_wide(float *row, int64_t pixels, int channels, float hidden);
 premultiplier premultiply, avx2_premultiply;
 unpremultiplier unpremultiply, avx2_unpremultiply;
 
 /* Passes across work on chunks of input lines, which stay in the first-level cache if groups of four lines of the result
-   read so few; if they read more than the most, the portable level does it. */
+   read so few; if they read more than the most, they work sample by
+   sample. */
 enum { LEAST_CHUNKED = 512, MOST_CHUNKED = 8192, CHUNK_LINE_BYTES = 192 };
 int64_t chunk_bytes(const axis *a);
 int chunk_lines(const axis *a);

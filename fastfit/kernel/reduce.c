@@ -1,5 +1,17 @@
-/* Averages of whole blocks, rounded as Pillow's Image.reduce rounds them; wider samples are summed exactly. */
+/* Averages of whole blocks, rounded as Pillow's Image.reduce rounds them; wider samples are summed in double. */
 #include "kernel.h"
+
+#define INLINE __attribute__((always_inline)) static inline
+
+enum { MOST_NEIGHBORS = 8 }; /* pixels across of blocks whose sums are made for every pixel, as vectors */
+
+/* Rows of a block of 8 bits, or what is left of one at the bottom. */
+typedef struct {
+    const uint8_t *src;
+    int64_t src_row;
+    int32_t width, rows, channels, fx;
+    premultiplier *multiply; /* NULL: samples as they are */
+} blocks;
 
 /* Divide sums of 8 bits as Pillow does, by a reciprocal of 24 bits; of larger blocks it has none. */
 static uint8_t average_8(uint64_t sum, uint64_t count) {
@@ -8,82 +20,94 @@ static uint8_t average_8(uint64_t sum, uint64_t count) {
     return (uint8_t)(((uint32_t)(sum + count / 2) * reciprocal) >> 24);
 }
 
-/* Sum rows, then neighbors: every pixel and the ones to its right, of which each block's first is wanted. Sums have 16
-   bits where a block's fits, and loops are such that compilers turn them into vectors. */
-#define REDUCE(name, sum_type)                                                                                        \
-    static inline __attribute__((always_inline)) void name(                                                           \
-        const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,      \
-        uint8_t *out, void *memory                                                                                    \
-    ) {                                                                                                               \
-        int64_t n = (int64_t)width * channels;                                                                        \
-        sum_type *sums = memory, *totals = sums + n;                                                                  \
-        uint8_t *tint = (uint8_t *)(totals + n);                                                                      \
-        for (int64_t i = 0; i < n; i++) sums[i] = 0;                                                                  \
-        for (int y = 0; y < rows; y++) {                                                                              \
-            const uint8_t *row = src + y * src_row;                                                                   \
-            if (multiply) multiply(row, width, channels, tint), row = tint;                                           \
-            for (int64_t i = 0; i < n; i++) sums[i] = (sum_type)(sums[i] + row[i]);                                   \
-        }                                                                                                             \
-        int whole = width / fx;                                                                                       \
-        for (int64_t i = 0; i < n; i++) totals[i] = sums[i];                                                          \
-        for (int k = 1; k < fx; k++)                                                                                  \
-            for (int64_t i = 0; i < n - (int64_t)k * channels; i++)                                                   \
-                totals[i] = (sum_type)(totals[i] + sums[i + (int64_t)k * channels]);                                  \
-        for (int x = 0; x < (width + fx - 1) / fx; x++) {                                                             \
-            uint64_t across = (uint64_t)(x < whole ? fx : width - x * fx);                                            \
-            for (int c = 0; c < channels; c++)                                                                        \
-                *out++ = average_8(totals[(int64_t)x * fx * channels + c], across * (uint64_t)rows);                  \
-        }                                                                                                             \
+static const uint8_t *row_of(const blocks *b, int y, uint8_t *tint) {
+    const uint8_t *row = b->src + y * b->src_row;
+    if (!b->multiply) return row;
+    b->multiply(row, b->width, b->channels, tint);
+    return tint;
+}
+
+/* Blocks whose sums fit into 16 bits: columns are summed, then every pixel and its neighbors to the right, of which each
+   block's first is wanted. */
+INLINE void reduce_small(const blocks *b, uint8_t *out, uint16_t *memory) {
+    int64_t n = (int64_t)b->width * b->channels;
+    uint16_t *sums = memory, *totals = sums + n;
+    for (int64_t i = 0; i < n; i++) sums[i] = 0;
+    for (int y = 0; y < b->rows; y++) {
+        const uint8_t *row = row_of(b, y, (uint8_t *)(totals + n));
+        for (int64_t i = 0; i < n; i++) sums[i] = (uint16_t)(sums[i] + row[i]);
     }
+    for (int64_t i = 0; i < n; i++) totals[i] = sums[i];
+    for (int64_t k = b->channels; k < (int64_t)b->fx * b->channels; k += b->channels)
+        for (int64_t i = 0; i < n - k; i++) totals[i] = (uint16_t)(totals[i] + sums[i + k]);
+    for (int x = 0; x < b->width; x += b->fx) {
+        int across = x + b->fx < b->width ? b->fx : b->width - x;
+        for (int c = 0; c < b->channels; c++)
+            *out++ = average_8(totals[(int64_t)x * b->channels + c], (uint64_t)across * (uint64_t)b->rows);
+    }
+}
 
-REDUCE(reduce_words, uint16_t)
-REDUCE(reduce_longs, uint32_t)
+INLINE void reduce_large(const blocks *b, uint8_t *out, uint32_t *sums) {
+    int64_t n = (int64_t)b->width * b->channels;
+    for (int64_t i = 0; i < n; i++) sums[i] = 0;
+    for (int y = 0; y < b->rows; y++) {
+        const uint8_t *row = row_of(b, y, (uint8_t *)(sums + n));
+        for (int64_t i = 0; i < n; i++) sums[i] += row[i];
+    }
+    for (int x = 0; x < b->width; x += b->fx) {
+        int across = x + b->fx < b->width ? b->fx : b->width - x;
+        for (int c = 0; c < b->channels; c++) {
+            uint64_t sum = 0;
+            for (int i = 0; i < across; i++) sum += sums[(int64_t)(x + i) * b->channels + c];
+            *out++ = average_8(sum, (uint64_t)across * (uint64_t)b->rows);
+        }
+    }
+}
 
-static inline __attribute__((always_inline)) void reduce_8(
-    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
-    uint8_t *out, void *memory
-) {
-    if ((int64_t)fx * rows <= 257)
-        reduce_words(src, src_row, width, rows, channels, fx, multiply, out, memory);
+INLINE void reduce_8(const blocks *b, uint8_t *out, void *memory) {
+    if (b->fx <= MOST_NEIGHBORS && (int64_t)b->fx * b->rows <= 257)
+        reduce_small(b, out, memory);
     else
-        reduce_longs(src, src_row, width, rows, channels, fx, multiply, out, memory);
+        reduce_large(b, out, memory);
 }
 
-static void portable_reduce_8(
-    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
-    uint8_t *out, void *memory
-) {
-    reduce_8(src, src_row, width, rows, channels, fx, multiply, out, memory);
-}
+static void portable_reduce(const blocks *b, uint8_t *out, void *memory) { reduce_8(b, out, memory); }
 
 #if defined(__x86_64__) || defined(_M_X64)
-__attribute__((target("avx2"))) static void avx2_reduce_8(
-    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, premultiplier *multiply,
-    uint8_t *out, void *memory
-) {
-    reduce_8(src, src_row, width, rows, channels, fx, multiply, out, memory);
+__attribute__((target("avx2"))) static void avx2_reduce(const blocks *b, uint8_t *out, void *memory) {
+    reduce_8(b, out, memory);
 }
-#else
-#define avx2_reduce_8 portable_reduce_8
 #endif
 
-static void reduce_wide(
-    const uint8_t *src, int64_t src_row, int width, int rows, int channels, int fx, int wide, uint8_t *out, double *sums
-) {
-    int64_t n = (int64_t)width * channels;
-    for (int64_t i = 0; i < n; i++) sums[i] = 0;
-    for (int y = 0; y < rows; y++) {
-        const uint8_t *row = src + y * src_row;
-        for (int64_t i = 0; i < n; i++) sums[i] += wide ? ((const float *)row)[i] : ((const uint16_t *)row)[i];
+static void reduce_bytes(const blocks *b, int level_number, uint8_t *out, void *memory) {
+#if defined(__x86_64__) || defined(_M_X64)
+    if (level_number == 1) {
+        avx2_reduce(b, out, memory);
+        return;
     }
-    int64_t at = 0;
-    for (int x = 0; x < width; x += fx) {
-        int across = x + fx < width ? fx : width - x;
-        for (int c = 0; c < channels; c++, at++) {
+#endif
+    (void)level_number;
+    portable_reduce(b, out, memory);
+}
+
+/* 16 bits and floats; multiplied by alpha, 16 bits become floats. */
+static void reduce_wide(const blocks *b, int dtype, int weighted, uint8_t *out, double *sums) {
+    int64_t n = (int64_t)b->width * b->channels, at = 0;
+    float *tint = (float *)(sums + n);
+    for (int64_t i = 0; i < n; i++) sums[i] = 0;
+    for (int y = 0; y < b->rows; y++) {
+        const uint8_t *row = b->src + y * b->src_row;
+        if (weighted) premultiply_wide(row, dtype, b->width, b->channels, tint);
+        for (int64_t i = 0; i < n; i++)
+            sums[i] += weighted ? tint[i] : dtype == UINT16 ? ((const uint16_t *)row)[i] : ((const float *)row)[i];
+    }
+    for (int x = 0; x < b->width; x += b->fx) {
+        int across = x + b->fx < b->width ? b->fx : b->width - x;
+        for (int c = 0; c < b->channels; c++, at++) {
             double sum = 0;
-            for (int i = 0; i < across; i++) sum += sums[(int64_t)(x + i) * channels + c];
-            double mean = sum / ((double)across * rows);
-            if (wide)
+            for (int i = 0; i < across; i++) sum += sums[(int64_t)(x + i) * b->channels + c];
+            double mean = sum / ((double)across * b->rows);
+            if (weighted || dtype == FLOAT32)
                 ((float *)out)[at] = (float)mean;
             else
                 ((uint16_t *)out)[at] = (uint16_t)(mean + 0.5);
@@ -91,7 +115,8 @@ static void reduce_wide(
     }
 }
 
-/* Average blocks of fx x fy pixels; those at the right and at the bottom may be smaller.
+/* Average blocks of fx x fy pixels; those at the right and at the bottom may be smaller. `weighted` multiplies colors by
+   alpha first, and makes floats of 16 bits.
 
    `out` holds (height / fy) x (width / fx) pixels, both rounded up; `memory` has 12 bytes for each sample of a row. */
 EXPORT void fastfit_reduce(
@@ -99,14 +124,13 @@ EXPORT void fastfit_reduce(
     int level_number, uint8_t *out, void *memory
 ) {
     premultiplier *multiply = weighted ? level_at(level_number)->premultiply : NULL;
-    int64_t row = (int64_t)((width - 1) / fx + 1) * channels * (dtype == UINT8 ? 1 : dtype == UINT16 ? 2 : 4);
-    for (int y = 0; y < height; y += fy, out += row) {
-        int rows = y + fy < height ? fy : height - y;
+    int64_t bytes = dtype == UINT8 ? 1 : dtype == UINT16 && !weighted ? 2 : 4;
+    for (int y = 0; y < height; y += fy) {
+        blocks b = {src + y * src_row, src_row, width, y + fy < height ? fy : height - y, channels, fx, multiply};
         if (dtype == UINT8)
-            (level_number ? avx2_reduce_8 : portable_reduce_8)(
-                src + y * src_row, src_row, width, rows, channels, fx, multiply, out, memory
-            );
+            reduce_bytes(&b, level_number, out, memory);
         else
-            reduce_wide(src + y * src_row, src_row, width, rows, channels, fx, dtype == FLOAT32, out, memory);
+            reduce_wide(&b, dtype, weighted, out, memory);
+        out += (int64_t)((width - 1) / fx + 1) * channels * bytes;
     }
 }

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,10 +11,9 @@ import numpy as np
 
 from fastfit.kernel.library import NUMPY, chosen, wanted
 from fastfit.resample import reference
-from fastfit.resample.alpha import most_alpha, premultiplied, unpremultiply
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate
 from fastfit.resample.native import Job, Native, Queue, is_aligned
-from fastfit.resample.passes import SUPPORT, Passes, plan_passes
+from fastfit.resample.passes import HIDDEN, SUPPORT, Passes, plan_passes
 from fastfit.resample.store import Store, as_dtype, place
 from fastfit.types import Box, Image, Size
 
@@ -22,11 +22,12 @@ __all__ = [
     "SUPPORT",
     "Queue",
     "Resampler",
+    "Steps",
     "Store",
     "Task",
-    "forget",
+    "kept_bytes",
     "kernel",
-    "put",
+    "placer",
     "resample_into",
     "resample_later",
     "resampler",
@@ -34,6 +35,24 @@ __all__ = [
 
 Resampler: TypeAlias = Callable[[Image, Image], None]
 """Takes an image, ``(H, W, C)`` of any strides, only read, and where its result is written, of any strides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A resampler that calls others; `nbytes` is what they keep, in bytes."""
+
+    run: Resampler
+    nbytes: int
+
+    def __call__(self, image: Image, out: Image) -> None:
+        """Call them."""
+        self.run(image, out)
+
+
+def kept_bytes(resample: Resampler) -> int:
+    """Return how many bytes a resampler keeps."""
+    size: int = getattr(resample, "nbytes", 0)
+    return size
 
 
 class Task(NamedTuple):
@@ -60,19 +79,23 @@ class Task(NamedTuple):
     store: Store | None = None
     """What becomes of the samples."""
 
+    @property
+    def window_size(self) -> Size:
+        """Of the result."""
+        return Size(int(self.window.width), int(self.window.height))
+
 
 def resampler(task: Task) -> Resampler:
     """Prepare a resize: what depends on sizes alone is done once."""
     if task.resample in INTERPOLATIONS:
-        return lambda image, out: put(_interpolated(task, image), out, task.store)
+        place = placer(task.window_size, task.channels, task.dtype, task.out_dtype or task.dtype, task.store)
+        return lambda image, out: place(_interpolated(task, image), out)
     factor = _factor(task)
     if factor != (1, 1):
-        return lambda image, out: _reduced(task, factor, image, out)
+        return _reducer(task, factor)
     planned = plan_passes(task.source, task.target, task.crop, task.window, task.resample)
     weighted = task.alpha and planned[:2] != (None, None)
-    if weighted and task.dtype != np.uint8:
-        return lambda image, out: _weighted(task, planned, premultiplied(image), out)
-    return _convolution(task, planned, premultiply=weighted, unpremultiply=weighted)
+    return _convolver(task, planned, premultiply=weighted, unpremultiply=weighted)
 
 
 def resample_later(resample: Resampler, image: Image, out: Image, queue: Queue | None) -> None:
@@ -90,13 +113,6 @@ def resample_into(image: Image, box: Box, out: Image, resample: str, *, alpha: b
     resampler(Task(source, image.shape[2], image.dtype, box, target, window, resample, alpha))(image, out)
 
 
-def forget() -> None:
-    """Forget all weights that are kept between images: the next one of any size computes its own."""
-    native = kernel()
-    if native is not None:
-        native.weights.forget()
-
-
 @cache
 def kernel() -> Native | None:
     """Return the compiled kernel, or None where fits run in NumPy.
@@ -112,37 +128,36 @@ def kernel() -> Native | None:
     return None if library is None else Native(library, level)
 
 
-def _convolution(task: Task, planned: Passes, *, premultiply: bool, unpremultiply: bool) -> Resampler:
+def placer(
+    size: Size, channels: int, dtype: np.dtype[Any], out_dtype: np.dtype[Any], store: Store | None
+) -> Resampler:
+    """Return what stores fitted samples, ``(H, W, C)``, into arrays of their shape, of any strides."""
+    native = kernel()
+    if native is None or (out_dtype == dtype and store is None):
+        return lambda samples, out: place(samples, out, store)
+    whole = Passes(None, None, 0, 0, size, False)
+    return native.job(size.width, whole, dtype, out_dtype, channels, store)
+
+
+def _convolver(
+    task: Task, planned: Passes, *, premultiply: bool, unpremultiply: bool, rounded: bool = False
+) -> Resampler:
+    """Return what resamples by passes; `rounded` floats stand for 16 bits."""
     native = kernel()
     if native is not None:
+        sizes = (task.source.width, planned, task.dtype, task.out_dtype or task.dtype, task.channels)
         return native.job(
-            task.source.width,
-            planned,
-            task.dtype,
-            task.out_dtype or task.dtype,
-            task.channels,
-            task.store,
-            premultiply=premultiply,
-            unpremultiply=unpremultiply,
+            *sizes, task.store, premultiply=premultiply, unpremultiply=unpremultiply, rounded=rounded
         )
+    rounded = rounded or task.dtype == np.uint16
 
     def convolve(image: Image, out: Image) -> None:
+        unit = HIDDEN * (65535 if rounded else 1)
         samples = reference.convolve(reference.premultiply(image) if premultiply else image, planned)
-        samples = reference.unpremultiply(samples) if unpremultiply else samples
-        if task.dtype == np.uint16:
-            samples = as_dtype(samples, task.dtype)
-        place(samples, out, task.store)
+        samples = reference.unpremultiply(samples, unit) if unpremultiply else samples
+        place(as_dtype(samples, np.dtype(np.uint16)) if rounded else samples, out, task.store)
 
     return convolve
-
-
-def put(samples: Image, out: Image, store: Store | None) -> None:
-    """Store fitted samples, ``(H, W, C)``, into an array of their shape, of any strides."""
-    native = kernel()
-    if native is None or (out.dtype == samples.dtype and store is None):
-        place(samples, out, store)
-    else:
-        native.place(samples, out, store)
 
 
 def _interpolated(task: Task, image: Image) -> Image:
@@ -150,35 +165,29 @@ def _interpolated(task: Task, image: Image) -> Image:
     return interpolate(image, task.crop, task.target, task.resample)[top:bottom, left:right]
 
 
-def _weighted(task: Task, planned: Passes, image: Image, out: Image) -> None:
-    """Convolve premultiplied floats, and divide the result by alpha."""
-    floats = np.empty((planned.size.height, planned.size.width, task.channels), np.float32)
-    wide = task._replace(dtype=np.dtype(np.float32), out_dtype=None, store=None)
-    _convolution(wide, planned, premultiply=False, unpremultiply=False)(image, floats)
-    unpremultiply(floats, most_alpha(image))
-    put(as_dtype(floats, task.dtype), out, task.store)
-
-
-def _reduced(task: Task, factor: tuple[int, int], image: Image, out: Image) -> None:
-    """Average blocks first, then convolve what is left to shrink."""
+def _reducer(task: Task, factor: tuple[int, int]) -> Resampler:
+    """Return what averages blocks first, then convolves what is left to shrink."""
     left, top, right, bottom = _reach(task)
-    image = image[top:bottom, left:right]
-    if task.alpha and task.dtype != np.uint8:
-        image = premultiplied(image)
-    native, premultiply = kernel(), task.alpha and task.dtype == np.uint8
-    if native is not None:
-        image = native.reduce(image, factor, premultiply=premultiply)
-    else:
-        image = reference.reduce(reference.premultiply(image) if premultiply else image, factor)
     (fx, fy), crop = factor, task.crop
     crop = Box((crop.left - left) / fx, (crop.top - top) / fy, (crop.right - left) / fx, (crop.bottom - top) / fy)
-    source = Size(image.shape[1], image.shape[0])
+    source = Size(-(-(right - left) // fx), -(-(bottom - top) // fy))
+    wide = task.alpha and task.dtype != np.uint8
+    dtype = np.dtype(np.float32) if wide else task.dtype
+    left_to_do = task._replace(source=source, crop=crop, dtype=dtype, out_dtype=task.out_dtype or task.dtype)
     planned = plan_passes(source, task.target, crop, task.window, task.resample)
-    if task.alpha and task.dtype != np.uint8:
-        _weighted(task._replace(source=source), planned, image, out)
-    else:
-        task = task._replace(source=source)
-        _convolution(task, planned, premultiply=False, unpremultiply=task.alpha)(image, out)
+    convolve = _convolver(
+        left_to_do, planned, premultiply=False, unpremultiply=task.alpha, rounded=task.dtype == np.uint16
+    )
+    native = kernel()
+
+    def reduce(image: Image, out: Image) -> None:
+        image = image[top:bottom, left:right]
+        if native is not None:
+            convolve(native.reduce(image, factor, premultiply=task.alpha), out)
+        else:
+            convolve(reference.reduce(reference.premultiply(image) if task.alpha else image, factor), out)
+
+    return Steps(reduce, kept_bytes(convolve))
 
 
 def _factor(task: Task) -> tuple[int, int]:

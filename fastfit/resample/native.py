@@ -2,23 +2,23 @@
 
 import struct
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastfit.kept import Kept
 from fastfit.kernel.library import LEVELS, Library
-from fastfit.resample.passes import SUPPORT, Axis, Passes
+from fastfit.resample.passes import HIDDEN, SUPPORT, Axis, Passes
 from fastfit.resample.store import Store
-from fastfit.types import Image, Size
+from fastfit.types import Image
 
 __all__ = ["Job", "Native", "Queue"]
 
 Bytes = npt.NDArray[np.uint8]
 
-_JOB = struct.Struct("=QqqQqqqQQQQ11i4x")
+_JOB = struct.Struct("=QqqQqqqQQQQ12if4x")
 """``job`` of kernel.h."""
 _DTYPES = {np.dtype(name): number for number, name in enumerate(("uint8", "uint16", "float32", "float16"))}
 _FILTERS = {name: number for number, name in enumerate(SUPPORT)}
@@ -48,31 +48,29 @@ class Native:
         *,
         premultiply: bool = False,
         unpremultiply: bool = False,
+        rounded: bool = False,
     ) -> "Job":
-        """Prepare what can be done for all images of one size."""
+        """Prepare what can be done for all images of one size; `rounded` floats stand for 16 bits."""
         blocks = [None if axis is None else self.weights.of(axis, dtype != np.uint8) for axis in passes[:2]]
         tables = (None, None) if store is None else (store.table, store.affine)
         places = (
             *(0 if array is None else _address(array) for array in (*blocks, *tables)),
             *(passes.left, passes.top, *passes.size),
         )
-        kinds = (_DTYPES[dtype], _DTYPES[out_dtype], passes.height_first, premultiply, unpremultiply)
+        rounded = rounded or dtype == np.uint16
+        flags = (passes.height_first, premultiply, unpremultiply, rounded, HIDDEN * (65535 if rounded else 1))
+        kinds = (_DTYPES[dtype], _DTYPES[out_dtype], *flags)
         known = (self, places, kinds, width, channels, dtype.itemsize, _reach(passes), (*blocks, *tables))
         pixels = {channels * dtype.itemsize, 4 if channels * dtype.itemsize == 3 else 0} - {0}
         trials = [Job(*known, 0).packed((0, 0, pixel), (0, 0, 0, 0), width) for pixel in pixels]
         return Job(*known, max(self.library.work(trial, 1) for trial in trials))
 
-    def place(self, samples: Image, out: Image, store: Store | None) -> None:
-        """Store fitted samples, ``(H, W, C)``, as `fastfit.resample.store.place` does."""
-        size = Size(samples.shape[1], samples.shape[0])
-        whole = Passes(None, None, 0, 0, size, False)
-        self.job(size.width, whole, samples.dtype, out.dtype, samples.shape[2], store)(samples, out)
-
     def reduce(self, image: Image, factor: tuple[int, int], *, premultiply: bool = False) -> Image:
-        """Average blocks, as `fastfit.resample.reference.reduce`; of 8 bits premultiplied if asked."""
+        """Average blocks, as `fastfit.resample.reference.reduce`; premultiplied, 16 bits become floats."""
         (fx, fy), (height, width, channels) = factor, image.shape
         image = image if _is_packed(image, channels) else np.ascontiguousarray(image)
-        out = np.empty((-(-height // fy), -(-width // fx), channels), image.dtype)
+        dtype = image.dtype if image.dtype == np.uint8 or not premultiply else np.dtype(np.float32)
+        out = np.empty((-(-height // fy), -(-width // fx), channels), dtype)
         memory = np.empty(12 * width * channels, np.uint8)
         sizes = (width, height, channels, _DTYPES[image.dtype], fx, fy, premultiply, self.level)
         self.library.reduce(_address(image), image.strides[0], *sizes, _address(out), _address(memory))
@@ -92,7 +90,7 @@ class Job:
     kernel: Native
     places: tuple[int, ...]
     """Addresses of weights, table and factors; where the source begins; the result's width and height."""
-    kinds: tuple[int, ...]
+    kinds: tuple[float, ...]
     """Numbers of the dtypes, and what is done to pixels."""
     width: int
     """Of the source."""
@@ -103,6 +101,11 @@ class Job:
     """What the addresses point into."""
     needed: int
     """Bytes of working memory."""
+
+    @property
+    def nbytes(self) -> int:
+        """What `kept` holds, in bytes."""
+        return sum(each.nbytes for each in self.kept if each is not None)
 
     def __call__(self, image: Image, out: Image) -> None:
         """Fit ``(H, W, C)`` into an array of the result's height, width and channels; both of any strides."""
@@ -157,41 +160,20 @@ class Queue:
 
 
 class _Weights:
-    """Weights of axes, as blocks of memory that the kernel reads; those unused for longest go first."""
+    """Weights of axes, as blocks of memory that the kernel reads."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.lock = threading.Lock()
-        self.blocks: OrderedDict[tuple[Axis, bool], Bytes] = OrderedDict()
-        self.bytes = 0
+        self.kept: Kept[Bytes] = Kept(_MOST_WEIGHTS)
 
     def of(self, axis: Axis, wide: bool) -> Bytes:
-        key = (axis, wide)
-        with self.lock:
-            block = self.blocks.get(key)
-            if block is not None:
-                self.blocks.move_to_end(key)
-                return block
-        block = self._computed(axis, wide)
-        with self.lock:
-            if key not in self.blocks:
-                self.bytes += block.nbytes
-            self.blocks[key] = block
-            while self.bytes > _MOST_WEIGHTS and len(self.blocks) > 1:
-                self.bytes -= self.blocks.popitem(last=False)[1].nbytes
+        block = self.kept.get((axis, wide))
+        if block is None:
+            arguments = (_FILTERS[axis.resample], wide, *axis[1:])
+            block = np.empty(self.library.axis(*arguments, None), np.uint8)
+            self.library.axis(*arguments, _address(block))
+            self.kept.put((axis, wide), block, block.nbytes)
         return block
-
-    def _computed(self, axis: Axis, wide: bool) -> Bytes:
-        arguments = (_FILTERS[axis.resample], wide, *axis[1:])
-        block = np.empty(self.library.axis(*arguments, None), np.uint8)
-        self.library.axis(*arguments, _address(block))
-        return block
-
-    def forget(self) -> None:
-        """Let go of all."""
-        with self.lock:
-            self.blocks.clear()
-            self.bytes = 0
 
 
 _local = threading.local()

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastfit.types import Box, Size
 
-__all__ = ["SUPPORT", "Axis", "Passes", "plan_passes"]
+__all__ = ["HIDDEN", "SUPPORT", "Axis", "Passes", "plan_passes"]
 
 SUPPORT = {
     "box": 0.5,
@@ -21,6 +21,9 @@ SUPPORT = {
 
 Their order is that of the compiled kernel.
 """
+HIDDEN = 2.0**-17
+"""Colors of 16 bits and floats become 0 under no more alpha than this share of the full value: nobody sees them,
+and what is left of them after ringing is noise."""
 _SHARPENS = ("mks2013", "mks2021")
 """Filters that change an image even where it keeps its size."""
 

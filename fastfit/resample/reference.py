@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fastfit.resample.passes import SUPPORT, Axis, Passes
+from fastfit.resample.passes import HIDDEN, SUPPORT, Axis, Passes
 from fastfit.types import Image
 
 __all__ = ["Taps", "convolve", "premultiply", "reduce", "unpremultiply", "weights"]
@@ -85,7 +85,7 @@ def convolve(image: Image, passes: Passes, *, alpha: bool = False) -> Image:
 
     Examples
     --------
-    >>> from fastfit.resample.passes import plan_passes
+    >>> from fastfit.resample.passes import HIDDEN, plan_passes
     >>> from fastfit.types import Box, Size
     >>> size, box, window = Size(40, 30), Box(0.5, 0, 97, 61), Box(0, 0, 40, 30)
     >>> image = np.zeros((61, 97, 3), np.uint8)
@@ -140,37 +140,51 @@ def reduce(image: Image, factor: tuple[int, int]) -> Image:
 
 
 def premultiply(image: Image) -> Image:
-    """Multiply the colors of 8-bit pixels by their last channel, rounded as Pillow's ``RGBA`` becomes ``RGBa``.
+    """Multiply the colors by alpha, the last channel.
 
     Parameters
     ----------
-    image : ndarray, (H, W, C), uint8
-        Only read.
+    image : ndarray, (H, W, C)
+        ``uint8``, ``uint16`` or ``float32``; only read.
 
     Returns
     -------
-    ndarray, (H, W, C), uint8
-        A new array.
+    ndarray, (H, W, C)
+        A new array. ``uint8`` is rounded as Pillow's ``RGBA`` becomes ``RGBa``. Others are ``float32`` products
+        that are not scaled back: `unpremultiply` divides by the same unit.
     """
+    if image.dtype != np.uint8:
+        floats = image.astype(np.float32)
+        with np.errstate(all="ignore"):
+            floats[..., :-1] *= floats[..., -1:]
+        return floats
     out = image.copy()
     product = image[..., :-1].astype(np.uint16) * image[..., -1:] + 128
     out[..., :-1] = (product + (product >> 8)) >> 8
     return out
 
 
-def unpremultiply(image: Image) -> Image:
-    """Divide the colors of 8-bit pixels by their last channel, as Pillow's ``RGBa`` becomes ``RGBA``.
+def unpremultiply(image: Image, hidden: float = HIDDEN) -> Image:
+    """Divide the colors by alpha, the last channel.
 
     Parameters
     ----------
-    image : ndarray, (H, W, C), uint8
-        Only read.
+    image : ndarray, (H, W, C)
+        ``uint8`` or ``float32``; only read.
+    hidden : float
+        Colors of floats under no more alpha than this become 0.
 
     Returns
     -------
-    ndarray, (H, W, C), uint8
-        A new array; quotients are rounded down and clipped, and colors under alpha 0 are as they were.
+    ndarray, (H, W, C)
+        A new array. Quotients of ``uint8`` are rounded down and clipped, as Pillow's ``RGBa`` becomes ``RGBA``;
+        colors under alpha 0 are as they were.
     """
+    if image.dtype != np.uint8:
+        with np.errstate(all="ignore"):  # what is not finite stays where it is
+            quotients = image / np.where(np.arange(image.shape[2]) < image.shape[2] - 1, image[..., -1:], 1)
+            quotients[image[..., -1] <= hidden, :-1] = 0
+        return np.asarray(quotients, np.float32)
     out, colors, alpha = image.copy(), image[..., :-1], image[..., -1:]
     quotient = np.minimum(colors.astype(np.uint16) * 255 // np.maximum(alpha, 1), 255)
     out[..., :-1] = np.where(alpha == 0, colors, quotient)

@@ -17,8 +17,8 @@ class Store:
 
     table: npt.NDArray[Any] | None = None
     """Of 8 bits, ``(channels, 256)``: what each level becomes."""
-    affine: npt.NDArray[np.float32] | None = None
-    """Of others: a factor, then a number to subtract and one to divide by for each channel, in this order."""
+    affine: npt.NDArray[np.float64] | None = None
+    """For 16 bits and floats: a factor, then for each channel a number to subtract, then one to divide by."""
 
 
 def place(samples: Image, out: Image, store: Store | None) -> None:
@@ -39,7 +39,7 @@ def place(samples: Image, out: Image, store: Store | None) -> None:
     if store is not None and store.affine is not None:
         factor, (shift, divisor) = store.affine[0], store.affine[1:].reshape(2, -1)
         with np.errstate(all="ignore"):  # what is not finite stays so
-            samples = (samples.astype(np.float32) * factor - shift) / divisor
+            samples = ((samples * factor - shift) / divisor).astype(np.float32)
     np.copyto(out, as_dtype(samples, out.dtype))
 
 

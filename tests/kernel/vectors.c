@@ -206,7 +206,7 @@ typedef struct {
     result result;
     axis *across, *down;
     uint8_t *table;
-    float *affine;
+    double *affine;
 } parts;
 
 /* Draw what becomes of samples, as far as Python asks for it. */
@@ -221,8 +221,8 @@ static void draw_store(job *j, parts *p) {
         fill(p->table, size, j->out_dtype);
         j->table = p->table;
     } else {
-        p->affine = allocated((size_t)(1 + 2 * j->channels) * sizeof(float));
-        for (int i = 0; i < 1 + 2 * j->channels; i++) p->affine[i] = (float)(unit() + 0.1);
+        p->affine = allocated((size_t)(1 + 2 * j->channels) * sizeof(double));
+        for (int i = 0; i < 1 + 2 * j->channels; i++) p->affine[i] = unit() + 0.1;
         j->affine = p->affine;
     }
 }
@@ -230,7 +230,7 @@ static void draw_store(job *j, parts *p) {
 static void draw(job *j, parts *p) {
     *j = (job){.dtype = chance(2) ? UINT8 : below(3), .channels = 1 + below(6)};
     *p = (parts){0};
-    int bytes = BYTES[j->dtype], has_alpha = j->dtype == UINT8 && (j->channels == 2 || j->channels == 4);
+    int bytes = BYTES[j->dtype], has_alpha = j->channels == 2 || j->channels == 4;
     if (has_alpha) j->premultiply = chance(2), j->unpremultiply = chance(2);
     j->src_pixel = j->dtype == UINT8 && j->channels == 3 && chance(2) ? 4 : j->channels * bytes;
     int is_long = chance(40), width = side(200), height = side(200), left = 0, top = 0;
@@ -307,12 +307,13 @@ static int run(int count) {
 static int reduce(void) {
     int width = side(300), height = side(300), fx = side(40), fy = side(40), dtype = below(3), wrong = 0;
     job j = {.dtype = dtype, .channels = 1 + below(6), .src_width = width};
-    int premultiply = dtype == UINT8 && (j.channels == 2 || j.channels == 4) && chance(2);
+    int premultiply = (j.channels == 2 || j.channels == 4) && chance(2);
     j.src_pixel = j.channels * BYTES[dtype];
     source s = make_source(&j, 0, 0, width, height);
     uint64_t given = digest(&s);
     gaps(&s, 1);
-    size_t size = (size_t)((width - 1) / fx + 1) * (size_t)((height - 1) / fy + 1) * (size_t)j.src_pixel;
+    size_t size = (size_t)((width - 1) / fx + 1) * (size_t)((height - 1) / fy + 1) * (size_t)j.channels
+        * (premultiply && dtype != UINT8 ? 4 : (size_t)BYTES[dtype]);
     uint8_t *made[2] = {allocated(size), allocated(size)};
     for (int level = 0; level < MOST_LEVELS; level++) {
         if (!(fastfit_levels() >> level & 1)) continue;
