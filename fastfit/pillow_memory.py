@@ -38,6 +38,10 @@ class _Held:
         self.__array_interface__ = {"version": 3, "data": (address, True), **interface}
 
 
+_BAND = 1 << 19
+"""Pixels of a band, of an image that Pillow has in several blocks: from a sweep of 2^16 to 2^20."""
+
+
 def samples(image: Any) -> Image:
     """Return the samples of a PIL image.
 
@@ -49,24 +53,50 @@ def samples(image: Any) -> Image:
     Returns
     -------
     ndarray, (H, W) or (H, W, C)
-        Read-only. A view, whose pixels may be further apart than they are wide, where Pillow has the image in one
-        block: up to 4 megapixels by default, from Pillow 11.2 on. Else a copy.
+        Not to be written to. A view, whose pixels may be further apart than they are wide, where Pillow has the
+        image in one block: up to 4 megapixels by default, from Pillow 11.2 on. Else a copy.
     """
-    form = _FORMS.get(image.mode)
-    if form is None or not hasattr(image, "__arrow_c_array__"):
+    if image.mode not in _FORMS or not hasattr(image, "__arrow_c_array__"):
         return np.asarray(image)
     try:
-        capsule = image.__arrow_c_array__()[1]
+        return _view(image)
     except ValueError:  # rows are in several blocks, or apart
-        return np.asarray(image)
+        return _copied(image)
+
+
+def _view(image: Any, *, whole: bool = False) -> Image:
+    """Return the memory of an image in one block; `whole` pixels have the bytes that their mode does not use, too.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    capsule = image.__arrow_c_array__()[1]
     array = ctypes.cast(_pointer(capsule, b"arrow_array"), ctypes.POINTER(_Array)).contents
     if array.n_children:
         array = array.children[0].contents
-    typestr, channels, apart = form
+    if array.offset:
+        raise ValueError("the image begins behind its memory")
+    typestr, channels, apart = _FORMS[image.mode]
     width, height = image.size
     pixel = 1 if image.mode == "L" else 4
     shape: tuple[int, ...] = (height, width)
     strides: tuple[int, ...] = (width * pixel, pixel)
     if channels > 1:
-        shape, strides = (*shape, channels), (*strides, apart)
+        shape, strides = (*shape, 4 if whole else channels), (*strides, 1 if whole else apart)
     return np.asarray(_Held(array.buffers[1], capsule, typestr=typestr, shape=shape, strides=strides))
+
+
+def _copied(image: Any) -> Image:
+    """Return a copy, made of bands that are one block each: a fifth of the time that ``tobytes`` takes."""
+    width, height = image.size
+    typestr, channels, apart = _FORMS[image.mode]
+    rows = max(1, _BAND // width)
+    copy = np.empty((height, width) if channels == 1 else (height, width, 4), np.dtype(typestr))
+    try:
+        for top in range(0, height, rows):
+            copy[top : top + rows] = _view(image.crop((0, top, width, min(top + rows, height))), whole=True)
+    except ValueError:  # not even they are
+        return np.asarray(image)
+    return copy if channels == 1 else copy[..., ::apart][..., :channels]
