@@ -73,7 +73,7 @@ class Fit:
         ``"sora-2:1280x720"`` for that one, see `read_presets`. Left out where the size follows from the source's:
         by `sizes`, `area`, `limits`, `longest` or `shortest`.
     mode : {"cover", "pad", "stretch", "auto"}
-        ``cover`` fills the result and crops what is over; ``pad`` shows the whole picture on `fill`;
+        ``cover`` fills the result and crops the overflow; ``pad`` shows the whole picture on `fill`;
         ``stretch`` changes the aspect; ``auto`` is ``cover``, unless that crops away more than `max_crop`: then
         ``pad``.
     resample : str
@@ -343,7 +343,7 @@ class Fit:
 
         Notes
         -----
-        A NaN or infinity in a float image reaches the pixels whose window reads it, as in Pillow's mode "F".
+        A NaN or infinity in a float image reaches exactly the pixels whose window reads it, as in Pillow's mode "F".
         """
         array = as_array(image)
         return self._recipe(array)(array, out)

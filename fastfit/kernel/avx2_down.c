@@ -1,8 +1,8 @@
 /* The pass down for 8 bits with AVX2: 32 samples of a row at once, whatever their channels.
 
-   Two rows are interleaved to pairs of bytes. The upper halves of the weights have 8 bits: one pmaddubsw multiplies 16
-   pairs by them, in 16 bits, of which no more are needed (see avx2_across.c). For the lower halves pairs become 16-bit
-   numbers, for pmaddwd. */
+   Two rows are interleaved to pairs of bytes. The upper halves of the weights fit into 8 bits: one pmaddubsw multiplies
+   16 pairs by them. Their sums need 16 bits only, for they count 65,536 times in sums modulo 2^32 (see avx2_across.c).
+   For the lower halves, pairs become 16-bit numbers, for pmaddwd. */
 #include "kernel.h"
 
 #if defined(__x86_64__) || defined(_M_X64)

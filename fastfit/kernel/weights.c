@@ -33,8 +33,8 @@ static double product_error(double a, double b, double product) {
     return ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2;
 }
 
-/* The sine of x + quarters * pi / 2, rounded to the nearest double but for some 2 % of arguments, as that of a C library
-   is: what is large is kept as the sum of two doubles. */
+/* The sine of x + quarters * pi / 2. The large terms are sums of two doubles: for 98 % of arguments the result is the
+   nearest double, as a C library's nearly always is. */
 static double exact_sine(double x, int quarters) {
     int64_t quarter = (int64_t)(x / (PI / 2) + (x < 0 ? -0.5 : 0.5));
     double k = (double)quarter, first = x - k * HALF_PI_HIGH, second = k * HALF_PI_MIDDLE;
