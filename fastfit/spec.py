@@ -343,7 +343,7 @@ class Fit:
 
         Notes
         -----
-        A NaN or infinity in a float image reaches exactly the pixels whose window reads it, as in Pillow's mode "F".
+        A NaN or infinity in a float image reaches exactly the pixels whose window reads it.
         """
         array = as_array(image)
         return self._recipe(array)(array, out)

@@ -55,7 +55,7 @@ class _WithoutArrow:
         if error is not None:
             self.__arrow_c_array__ = lambda: (_ for _ in ()).throw(error)
 
-    def crop(self, box):
+    def crop(self, _box):
         return self
 
     @property
