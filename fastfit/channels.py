@@ -1,5 +1,6 @@
 """Grey, colour and alpha: from one number of channels to another."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -102,5 +103,6 @@ def _opaque(image: Image) -> Image:
     return np.full((*image.shape[:2], 1), _top(image.dtype), image.dtype)
 
 
+@cache
 def _top(dtype: np.dtype[Any]) -> float:
     return float(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 1.0
