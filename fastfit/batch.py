@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -142,7 +143,8 @@ def fit_many(
     if out is not None and return_as != "array":
         raise OptionError("out", f'None with return_as="{return_as}"', describe(out))
     source = _as_images(images)
-    run = _runner(backend, n_jobs, source, in_place=out is not None or return_as == "generator")
+    streams = return_as == "generator"
+    run = _runner(backend, n_jobs, source, in_place=out is not None or streams, streams=streams)
     if return_as == "array":
         return _into_rows(source, spec, run, out)
     results = run(_groups(enumerate(source), source, run.jobs), _Results(spec))
@@ -175,22 +177,32 @@ class _Threads:
 class _Joblib:
     """Fits groups by ``joblib.Parallel``, as ``joblib.parallel_config`` sets it; in order."""
 
-    def __init__(self, n_jobs: int | None) -> None:
+    def __init__(self, n_jobs: int | None, *, streams: bool) -> None:
         # Imported where it is used, for it loads much that nobody else needs.
         from joblib import Parallel, delayed, effective_n_jobs
         from joblib.parallel import get_active_backend
 
-        backend = get_active_backend()[0]
         if n_jobs is not None:
             _as_jobs(n_jobs)
-        self.shares_memory = bool(getattr(backend, "supports_sharedmem", False))
-        streams = getattr(backend, "supports_return_generator", False)
+        self.shares_memory = bool(getattr(get_active_backend()[0], "supports_sharedmem", False))
+        self.streams = streams
         self.parallel = Parallel(n_jobs=n_jobs, return_as="generator" if streams else "list")
         self.delayed = delayed
         self.jobs = effective_n_jobs(n_jobs)
 
     def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[list[Image]]:
-        return _opened(iter(self.parallel(self.delayed(fitter)(group) for group in groups)))
+        done = self.parallel(self.delayed(fitter)(group) for group in groups)
+        return _left_quietly(done) if self.streams else _opened(iter(done))
+
+
+def _left_quietly(done: Generator[_Done, None, None]) -> Iterator[list[Image]]:
+    """Yield results; joblib would warn that those behind an error were made in vain."""
+    try:
+        yield from _opened(done)
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            done.close()
 
 
 def _opened(groups: Iterator[_Done]) -> Iterator[list[Image]]:
@@ -204,12 +216,12 @@ def _opened(groups: Iterator[_Done]) -> Iterator[list[Image]]:
 _Runner: TypeAlias = _Threads | _Joblib
 
 
-def _runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool) -> _Runner:
+def _runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool, streams: bool) -> _Runner:
     if backend == "threads":
         return _Threads(n_jobs, source)
     if backend != "joblib":
         raise OptionError("backend", "threads or joblib", describe(backend))
-    found = _Joblib(n_jobs)
+    found = _Joblib(n_jobs, streams=streams)
     if in_place and not found.shares_memory:
         expected = "threads, or a backend of joblib's that works in threads, for out= and the generator"
         raise OptionError("backend", expected, "joblib with processes")

@@ -62,6 +62,24 @@ def test_rows_of_another_form_are_an_error(backend):
         fit_many(IMAGES, spec, backend="joblib")
 
 
+def test_a_generator_of_joblib_s_gives_results_before_an_error_and_may_be_left():
+    images = [*IMAGES[:5], np.zeros((5, 5), np.float64), *IMAGES[5:]]
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        results, found = fit_many(images, SPEC, backend="joblib", return_as="generator"), []
+        with pytest.raises(ImageError, match=r"^images\[5\]: "):
+            found.extend(results)
+        left = fit_many(IMAGES, SPEC, backend="joblib", return_as="generator")
+        np.testing.assert_array_equal(next(left), EXPECTED[0])
+        left.close()
+    np.testing.assert_array_equal(found, EXPECTED[:5])
+
+
+@pytest.mark.parametrize("jobs", [0, "2", 1.5])
+def test_a_number_of_jobs_that_is_none_is_an_error(jobs):
+    with pytest.raises(OptionError, match=r"^n_jobs: expected a number of threads"):
+        fit_many(IMAGES, SPEC, backend="joblib", n_jobs=jobs)
+
+
 def test_other_backends_are_refused():
     with pytest.raises(OptionError, match=r"^backend: expected threads or joblib, got 'dask'"):
         fit_many(IMAGES, SPEC, backend="dask")
