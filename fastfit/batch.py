@@ -1,43 +1,30 @@
 """Many arrays at once: `fit_many`, in threads, into one buffer."""
 
-import os
-import sys
-import warnings
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import length_hint
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
 from fastfit.arrays import as_array, describe_out, overlap
 from fastfit.errors import FastfitError, ImageError, OptionError, describe
 from fastfit.resample import Queue
+from fastfit.runners import AHEAD, Done, Item, Runner, runner
 from fastfit.spec import Fit
-from fastfit.threads import cores, single_threaded
-from fastfit.types import Image, as_integer
+from fastfit.threads import single_threaded
+from fastfit.types import Image
 
 __all__ = ["fit_many"]
 
 ReturnAs: TypeAlias = Literal["array", "list", "generator"]
 Backend: TypeAlias = Literal["threads", "joblib"]
-_T = TypeVar("_T")
-_Item: TypeAlias = tuple[int, Any]
-"""An image and its number."""
-_Done: TypeAlias = tuple[list[Image], Exception | None]
-"""The results of a group's images, up to the first that cannot be fitted, and what that one raises."""
-_Fitter: TypeAlias = Callable[[list[_Item]], _Done]
-"""Fits a group of images."""
-
 _ROWS = 64
 """Of a buffer for images whose number nobody knows yet; it doubles as they come."""
 _MOST_ROWS = 1024
 """To begin with, whatever an iterator says of its length."""
-_AHEAD = 2
-"""Groups at work or waiting to be taken, for each thread."""
 _MOST_TOGETHER = 32
 """Images of a group."""
 _TOGETHER = 6_000_000
@@ -144,7 +131,7 @@ def fit_many(
         raise OptionError("out", f'None with return_as="{return_as}"', describe(out))
     source = _as_images(images)
     streams = return_as == "generator"
-    run = _runner(backend, n_jobs, source, in_place=out is not None or streams, streams=streams)
+    run = runner(backend, n_jobs, source, in_place=out is not None or streams, streams=streams)
     if return_as == "array":
         return _into_rows(source, spec, run, out)
     results = run(_groups(enumerate(source), source, run.jobs), _Results(spec))
@@ -159,83 +146,6 @@ def _each(groups: Iterator[list[Image]]) -> Generator[Image, None, None]:
     finally:
         if isinstance(groups, Generator):
             groups.close()
-
-
-class _Threads:
-    """Fits groups in threads of its own, or, if one is enough, in the calling thread; in order."""
-
-    shares_memory = True
-
-    def __init__(self, n_jobs: int | None, source: Any) -> None:
-        most = max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize
-        self.jobs = min(_as_jobs(-1 if n_jobs is None else n_jobs), most)
-
-    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[list[Image]]:
-        return _opened(map(fitter, groups)) if self.jobs == 1 else _in_threads(groups, fitter, self.jobs)
-
-
-class _Joblib:
-    """Fits groups by ``joblib.Parallel``, as ``joblib.parallel_config`` sets it; in order."""
-
-    def __init__(self, n_jobs: int | None, *, streams: bool) -> None:
-        # Imported where it is used, for it loads much that nobody else needs.
-        from joblib import Parallel, delayed, effective_n_jobs
-        from joblib.parallel import get_active_backend
-
-        if n_jobs is not None:
-            _as_jobs(n_jobs)
-        self.shares_memory = bool(getattr(get_active_backend()[0], "supports_sharedmem", False))
-        self.streams = streams
-        self.parallel = Parallel(n_jobs=n_jobs, return_as="generator" if streams else "list")
-        self.delayed = delayed
-        self.jobs = effective_n_jobs(n_jobs)
-
-    def __call__(self, groups: Iterator[list[_Item]], fitter: _Fitter) -> Iterator[list[Image]]:
-        done = self.parallel(self.delayed(fitter)(group) for group in groups)
-        return _left_quietly(done) if self.streams else _opened(iter(done))
-
-
-def _left_quietly(done: Generator[_Done, None, None]) -> Iterator[list[Image]]:
-    """Yield results; joblib would warn that those behind an error were made in vain."""
-    try:
-        yield from _opened(done)
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            done.close()
-
-
-def _opened(groups: Iterator[_Done]) -> Iterator[list[Image]]:
-    """Yield the results of groups, and raise what the first image raised that cannot be fitted."""
-    for results, error in groups:
-        yield results
-        if error is not None:
-            raise error
-
-
-_Runner: TypeAlias = _Threads | _Joblib
-
-
-def _runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool, streams: bool) -> _Runner:
-    if backend == "threads":
-        return _Threads(n_jobs, source)
-    if backend != "joblib":
-        raise OptionError("backend", "threads or joblib", describe(backend))
-    found = _Joblib(n_jobs, streams=streams)
-    if in_place and not found.shares_memory:
-        expected = "threads, or a backend of joblib's that works in threads, for out= and the generator"
-        raise OptionError("backend", expected, "joblib with processes")
-    return found
-
-
-def _as_jobs(value: int) -> int:
-    try:
-        number = as_integer(value)
-    except TypeError:
-        number = 0
-    if number == 0:
-        raise OptionError("n_jobs", "a number of threads, or -1 for all cores", describe(value))
-    return number if number > 0 else max(1, cores() + 1 + number)
 
 
 def _as_images(images: Any) -> Any:
@@ -259,10 +169,10 @@ def _as_images(images: Any) -> Any:
     return images
 
 
-def _into_rows(source: Any, spec: Fit, run: _Runner, out: Image | None) -> Image:
+def _into_rows(source: Any, spec: Fit, run: Runner, out: Image | None) -> Image:
     """Fit into the rows of one array; where their number is unknown it grows between rounds of threads."""
     hint = _count(source)
-    numbered: Iterator[_Item] = enumerate(source)
+    numbered: Iterator[Item] = enumerate(source)
     first = next(numbered, None)
     if first is None:
         if isinstance(out, np.ndarray) and out.shape[:1] == (0,):
@@ -289,7 +199,7 @@ def _into_rows(source: Any, spec: Fit, run: _Runner, out: Image | None) -> Image
     return rows
 
 
-def _fill(rows: Image, done: int, groups: Iterator[list[_Item]], spec: Fit, run: _Runner) -> int:
+def _fill(rows: Image, done: int, groups: Iterator[list[Item]], spec: Fit, run: Runner) -> int:
     """Fit groups into the rows from `done` on, and return how many are done then."""
     if run.shares_memory:
         return done + sum(1 for _ in _each(run(groups, _Rows(rows, spec))))
@@ -324,11 +234,11 @@ def _as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any)
     return out
 
 
-def _groups(numbered: Iterator[_Item], source: Any, jobs: int) -> Iterator[list[_Item]]:
+def _groups(numbered: Iterator[Item], source: Any, jobs: int) -> Iterator[list[Item]]:
     """Yield images in groups: small arrays that are all there together, whatever else alone."""
     known = len(source) if isinstance(source, (list, tuple, np.ndarray)) else 1
-    most = 1 if jobs == 1 else min(max(1, known // (_AHEAD * jobs)), _MOST_TOGETHER)
-    group: list[_Item] = []
+    most = 1 if jobs == 1 else min(max(1, known // (AHEAD * jobs)), _MOST_TOGETHER)
+    group: list[Item] = []
     samples = 0
     for index, image in numbered:
         more = image.size if isinstance(image, np.ndarray) else _TOGETHER
@@ -350,7 +260,7 @@ class _Results:
 
     spec: Fit
 
-    def __call__(self, group: list[_Item]) -> _Done:
+    def __call__(self, group: list[Item]) -> Done:
         return _fit_group(group, lambda _, image, queue: self.spec.fit_later(image, None, queue))
 
 
@@ -361,7 +271,7 @@ class _Rows:
     rows: Image
     spec: Fit
 
-    def __call__(self, group: list[_Item]) -> _Done:
+    def __call__(self, group: list[Item]) -> Done:
         return _fit_group(group, self._fit)
 
     def _fit(self, index: int, image: Any, queue: Queue) -> Image:
@@ -380,7 +290,7 @@ def _check_row(rows: Image, shape: tuple[int, ...], dtype: np.dtype[Any], spec: 
         raise ImageError("image", f"a result of {rows.dtype} {expected}, as the first{rest}", f"{dtype} {shape}")
 
 
-def _fit_group(group: list[_Item], fit: Callable[[int, Any, Queue], Image]) -> _Done:
+def _fit_group(group: list[Item], fit: Callable[[int, Any, Queue], Image]) -> Done:
     queue, results, failed = Queue(), [], None
     with single_threaded():
         try:
@@ -391,47 +301,6 @@ def _fit_group(group: list[_Item], fit: Callable[[int, Any, Queue], Image]) -> _
             failed = error
         queue.run()
     return results, failed
-
-
-def _in_threads(groups: Iterator[list[_Item]], fitter: _Fitter, jobs: int) -> Generator[list[Image], None, None]:
-    # Threads of the standard library: joblib's `Parallel` looks for results every 10 ms, which is as long as many
-    # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
-    wait, here = True, os.getpid()
-
-    def result(future: Future[_Done]) -> _Done:
-        if os.getpid() != here:
-            raise RuntimeError("fit_many: a generator cannot go on in a forked process, where its threads are not")
-        return future.result()
-
-    try:
-        futures = (pool.submit(fitter, group) for group in groups)
-        yield from _opened(map(result, _ahead(futures, _AHEAD * jobs)))
-    except GeneratorExit:
-        # Left half taken, perhaps by the garbage collector, in any thread: even in one of these.
-        wait = False
-        raise
-    finally:
-        pool.shutdown(wait=wait, cancel_futures=True)
-
-
-def _ahead(futures: Iterator[_T], most: int) -> Iterator[_T]:
-    """Yield futures in their order, `most` behind the last one begun; an error comes when it is its turn."""
-    waiting: deque[_T] = deque()
-    while True:
-        try:
-            future = next(futures, None)
-        except Exception:
-            yield from waiting
-            raise
-        if future is None:
-            break
-        waiting.append(future)
-        if len(waiting) > most:
-            yield waiting.popleft()
-    yield from waiting
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from pictures import picture
 from PIL import Image
 
-from fastfit import Fit, ImageError, OptionError, batch, fit_many
+from fastfit import Fit, ImageError, OptionError, fit_many, runners
 
 SPEC = Fit("17x13")
 TINY = Fit("5x3", resample="box")
@@ -314,7 +314,7 @@ def test_one_thread_is_the_callers():
 
 @pytest.mark.parametrize(("jobs", "cores", "threads"), [(3, 1, 3), (-1, 3, 3), (-2, 4, 3), (-3, 5, 3)])
 def test_so_many_threads_work_at_once_and_no_more(monkeypatch, jobs, cores, threads):
-    monkeypatch.setattr(batch, "cores", lambda: cores)
+    monkeypatch.setattr(runners, "cores", lambda: cores)
     met, seen = threading.Barrier(threads), set()
 
     def look():
@@ -328,7 +328,7 @@ def test_so_many_threads_work_at_once_and_no_more(monkeypatch, jobs, cores, thre
 
 @pytest.mark.parametrize("jobs", [-1, -2, -100])
 def test_there_is_always_one_thread(monkeypatch, jobs):
-    monkeypatch.setattr(batch, "cores", lambda: 1)
+    monkeypatch.setattr(runners, "cores", lambda: 1)
     seen = []
     fit_many([Watched(lambda: seen.append(threading.get_ident()))] * 2, SPEC, n_jobs=jobs)
     assert set(seen) == {threading.get_ident()}
