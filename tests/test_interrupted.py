@@ -213,13 +213,35 @@ def killed(run, *, group):
         pytest.fail("workers outlive the command")
 
 
+def is_in_main(run):
+    """Return whether a command has loaded NumPy, or has ended: what comes before is the interpreter's."""
+    maps = Path(f"/proc/{run.pid}/maps").read_text()
+    return not maps or "numpy" in maps
+
+
+def begun(arguments):
+    """Begin a command, and wait until it is at work in its own code."""
+    run = begin(*arguments)
+    assert wait_until(lambda: is_in_main(run))
+    return run
+
+
+def seconds_of(arguments):
+    """Return how long a command works that nobody disturbs; its results are removed."""
+    run = begun(arguments)
+    start = time.monotonic()
+    finish(run)
+    shutil.rmtree("results")
+    return time.monotonic() - start
+
+
 def killed_until_done(arguments, seed, most, group):
     """Kill a command and begin it again until it ends by itself; return how often, and its status."""
-    moments, kills = random.Random(seed), 0
+    moments, kills, seconds = random.Random(seed), 0, seconds_of(arguments)
     while True:
-        run = begin(*arguments)
+        run = begun(arguments)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            run.communicate(timeout=60 if kills >= most else moments.uniform(0.2, 1.2) + 0.2 * kills)
+            run.communicate(timeout=60 if kills >= most else seconds * moments.uniform(0.1, 0.9))
             return kills, run.returncode
         kills += 1
         killed(run, group=group and kills % 2)
@@ -263,13 +285,6 @@ def test_workers_that_outlive_the_command_leave_nothing_behind():
 # Interrupted and asked to end.
 
 
-def is_in_main(run):
-    """Tell whether a command has come so far as to load NumPy: what comes before is the interpreter's."""
-    with contextlib.suppress(OSError):
-        return "numpy" in Path(f"/proc/{run.pid}/maps").read_text()
-    return False
-
-
 MESSAGE = "fastfit: interrupted; without --overwrite the same command goes on from here\n"
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -308,15 +323,13 @@ def check_whole(expected):
 )
 def test_interrupted(number, group):
     sink = {True: "folder", False: "shards"}[group]
-    expected = undisturbed(sink)
+    expected, whole = undisturbed(sink), seconds_of(words(sink))
     seconds = []
-    for delay in (0.1, 0.4, 0.7):
-        run = begin(*words(sink))
-        assert wait_until(lambda run=run: is_in_main(run))
-        time.sleep(delay)
-        if run.poll() is None:
-            seconds.append(ended(run, number, group))
-            check_whole(expected)
+    for part in (0.1, 0.4, 0.7):
+        run = begun(words(sink))
+        time.sleep(part * whole)
+        seconds.append(ended(run, number, group))
+        check_whole(expected)
         if seconds[-1:] == [None]:
             shutil.rmtree("results")
     seconds = [each for each in seconds if each is not None]
