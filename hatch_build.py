@@ -28,10 +28,14 @@ ZIG = "ziglang>=0.13,<0.18"
 
 # No -march: the sources choose the processor's instructions when they run. No contraction: a fused multiply-add
 # rounds once instead of twice, so weights would differ from Pillow's.
-FLAGS = ["-O3", "-std=c11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra"]
+# The kernel needs no C library. Functions begin at multiples of 64 bytes: elsewhere float passes take 10 % longer.
+FLAGS = [
+    *["-O3", "-std=c11", "-ffreestanding", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"],
+    *["-falign-functions=64", "-Wall", "-Wextra"],
+]
 
-# A compiler without a linker or without the C library's headers does not compile this.
-PROBE = "#include <string.h>\nint fastfit_probe(const char *text) { return (int)strlen(text); }\n"
+# A compiler without a linker, or without headers of its own, does not compile this.
+PROBE = "#include <stdint.h>\nint32_t fastfit_probe(void) { return 1; }\n"
 
 ADVICE = """\
 Install a C compiler and try again:
@@ -188,7 +192,9 @@ def compile_library(compiler: Compiler, sources: Sequence[Path], library: Path, 
     commands = [[*start, "-c", str(source), "-o", made] for source, made in zip(sources, objects, strict=True)]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(run, commands, [folder] * len(commands)))
-    run([*compiler.command, "-shared", *objects, "-o", str(library)], folder)
+    # Apple's linker may insist on its system library.
+    alone = [] if platform_name().startswith("macosx-") else ["-nostdlib"]
+    run([*compiler.command, "-shared", *alone, *objects, "-o", str(library)], folder)
 
 
 def probe(compiler: Compiler, folder: Path) -> None:

@@ -11,7 +11,6 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
-#include <string.h>
 
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define LEVEL __attribute__((target("avx2")))
@@ -24,7 +23,7 @@ static const int VECTORS[5] = {0, 2, 2, 3, 4};
 INLINE __m128i load(const uint8_t *row, int64_t at, int64_t room) {
     if (room >= 16) return _mm_loadu_si128((const __m128i *)(row + at));
     uint8_t bytes[16] = {0};
-    if (room > 0) memcpy(bytes, row + at, (size_t)room);
+    if (room > 0) COPY(bytes, row + at, (size_t)room);
     return _mm_loadu_si128((const __m128i *)bytes);
 }
 
@@ -202,7 +201,7 @@ INLINE void scatter(vector *quads, int channels, int x, uint8_t *const *dst) {
             for (int h = 0; h < 2; h++) {
                 uint32_t four[4];
                 store((uint8_t *)four, half(rows, h));
-                for (int i = 0; i < 4; i++) memcpy(dst[8 * v + 4 * h + i] + x, &four[i], 4);
+                for (int i = 0; i < 4; i++) COPY(dst[8 * v + 4 * h + i] + x, &four[i], 4);
             }
         }
 }

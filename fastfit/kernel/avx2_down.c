@@ -7,7 +7,6 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
-#include <string.h>
 
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define LEVEL __attribute__((target("avx2")))

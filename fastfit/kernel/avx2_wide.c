@@ -4,7 +4,6 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
-#include <string.h>
 
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define LEVEL __attribute__((target("avx2")))
@@ -75,9 +74,9 @@ INLINE void store(const quad *sums, int channels, int64_t at, uint8_t *const *ds
         float v[4];
         _mm_storeu_ps(v, _mm256_cvtpd_ps(sums[q]));
         if (channels >= 3)
-            memcpy(dst[q] + at, v, (size_t)channels * 4);
+            COPY(dst[q] + at, v, (size_t)channels * 4);
         else
-            for (int i = 0; i < 4; i++) memcpy(dst[(4 * q + i) / channels] + at + (4 * q + i) % channels * 4, &v[i], 4);
+            for (int i = 0; i < 4; i++) COPY(dst[(4 * q + i) / channels] + at + (4 * q + i) % channels * 4, &v[i], 4);
     }
 }
 

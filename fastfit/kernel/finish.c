@@ -1,20 +1,19 @@
 /* How rows of the result are stored: as they are, by a table, or scaled. */
 #include "kernel.h"
 
-#include <string.h>
 
 /* Round a float to half precision, halves to even; what is too large becomes infinite. */
 static uint16_t half_float(float value) {
     uint32_t bits;
-    memcpy(&bits, &value, 4);
+    COPY(&bits, &value, 4);
     uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
     if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00); /* NaN */
     if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
     if (magnitude < 0x38800000) { /* subnormal: a multiple of 2^-24 */
         float scaled;
-        memcpy(&scaled, &magnitude, 4);
+        COPY(&scaled, &magnitude, 4);
         scaled += 0.5f; /* whose last bit is 2^-24 */
-        memcpy(&bits, &scaled, 4);
+        COPY(&bits, &scaled, 4);
         return (uint16_t)(sign | (bits - 0x3f000000));
     }
     uint32_t odd = magnitude >> 13 & 1;
@@ -43,9 +42,9 @@ static inline void store(uint8_t *out, int dtype, float value) {
     case UINT8: *out = (uint8_t)whole(value, 255); return;
     case UINT16: half = (uint16_t)whole(value, 65535); break;
     case FLOAT16: half = half_float(value); break;
-    default: memcpy(out, &value, 4); return;
+    default: COPY(out, &value, 4); return;
     }
-    memcpy(out, &half, 2);
+    COPY(out, &half, 2);
 }
 
 static void store_levels(const job *j, const uint8_t *row, int64_t pixel, int pixels, uint8_t *out) {
@@ -58,10 +57,10 @@ static void store_levels(const job *j, const uint8_t *row, int64_t pixel, int pi
         else if (j->out_dtype == UINT8)
             for (int x = 0; x < pixels; x++) to[x * step] = ((const uint8_t *)j->table + 256 * c)[from[x * pixel]];
         else if (j->out_dtype == FLOAT32)
-            for (int x = 0; x < pixels; x++) memcpy(to + x * step, (const float *)j->table + 256 * c + from[x * pixel], 4);
+            for (int x = 0; x < pixels; x++) COPY(to + x * step, (const float *)j->table + 256 * c + from[x * pixel], 4);
         else
             for (int x = 0; x < pixels; x++)
-                memcpy(to + x * step, (const uint16_t *)j->table + 256 * c + from[x * pixel], 2);
+                COPY(to + x * step, (const uint16_t *)j->table + 256 * c + from[x * pixel], 2);
     }
 }
 
@@ -90,7 +89,7 @@ void finish_row(const job *j, const level *l, int dtype, uint8_t *row, int64_t p
     if (j->unpremultiply && dtype == FLOAT32) unpremultiply_wide((float *)(void *)row, pixels, j->channels, j->hidden);
     int same = dtype == j->out_dtype && !j->table && !j->affine;
     if (same && is_packed(j, pixel, bytes))
-        memcpy(out, row, (size_t)(pixels * pixel));
+        COPY(out, row, (size_t)(pixels * pixel));
     else if (dtype == FLOAT32 && j->out_dtype == UINT16 && !j->affine && is_packed(j, pixel / 2, 2))
         store_words((const float *)row, (int64_t)pixels * j->channels, (uint16_t *)out);
     else if (dtype == UINT8)

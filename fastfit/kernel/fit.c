@@ -6,7 +6,6 @@
    where height comes first, by a pass across of some such lines. */
 #include "kernel.h"
 
-#include <string.h>
 
 enum { MOST_BYTES = 1 << 20 }; /* of the rows at work, where strips can be narrower; from a sweep of 256 kB to 4 MB */
 enum { LEAST_COLUMNS = 16 };
@@ -160,7 +159,7 @@ static void pass_down(work *w, int y, int64_t pixels, uint8_t *dst) {
 static uint8_t *own_line(work *w, int line) {
     uint8_t *row = made_line(w, line);
     if (w->ring_lines || !w->j->unpremultiply) return row;
-    return memcpy(w->flat, row, (size_t)((w->right - w->left) * w->pixel));
+    return COPY(w->flat, row, (size_t)((w->right - w->left) * w->pixel));
 }
 
 /* Whether a pass down can write the result where it belongs. */

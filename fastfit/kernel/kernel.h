@@ -11,6 +11,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
+#define COPY __builtin_memcpy /* in place if the size is known; else memory.c has it */
+
 enum { WEIGHT_BITS = 22 }; /* of Pillow's integer weights */
 enum { ROWS = 16 };        /* the most rows that a pass across works on at once */
 enum { PADDING = 32 };     /* bytes behind a row that a pass across may write over */

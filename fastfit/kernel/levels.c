@@ -55,3 +55,12 @@ EXPORT const char *fastfit_compiler(void) { return __VERSION__; }
 #else
 EXPORT const char *fastfit_compiler(void) { return "GCC " __VERSION__; }
 #endif
+
+#if defined(_WIN32)
+/* Windows calls it when it loads the library; the C library would bring one of its own. */
+int DllMainCRTStartup(void *library, unsigned reason, void *reserved);
+int DllMainCRTStartup(void *library, unsigned reason, void *reserved) {
+    (void)library, (void)reason, (void)reserved;
+    return 1;
+}
+#endif

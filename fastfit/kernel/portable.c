@@ -120,7 +120,7 @@ static void across_float(const strip *s, const axis *a, int from, int to, uint8_
     across(s, a, from, to, dst, chunk, FLOAT32);
 }
 
-enum { BLOCK = 512 }; /* samples whose sums stay in the first-level cache */
+enum { BLOCK = 256 }; /* samples whose sums stay in the first-level cache, and in less stack than Windows probes */
 
 /* Sums by the lower and the upper halves of the weights: (upper << 16) + lower is the sum modulo 2^32, as Pillow's is. */
 static void down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
