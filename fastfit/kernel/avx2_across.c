@@ -9,7 +9,7 @@
    2v + 4h and 2v + 1 + 4h; of 1, rows 4h to 4h + 3 of the v-th eight. */
 #include "kernel.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(X86_64)
 #include <immintrin.h>
 
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline
@@ -278,7 +278,7 @@ INLINE void across(
 
 LEVEL void avx2_across_8(const strip *given, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
     if (given->channels > 4 || chunk_lines(a) > MOST_CHUNKED) {
-        portable_level.across[UINT8](given, a, from, to, dst, chunk);
+        portable_across_8(given, a, from, to, dst, chunk);
         return;
     }
     strip s = *given;

@@ -1,7 +1,7 @@
 /* Alpha of 8 bits with AVX2: what alpha.c does, to the last bit. */
 #include "kernel.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(X86_64)
 #include <immintrin.h>
 
 #define LEVEL __attribute__((target("avx2")))

@@ -5,7 +5,7 @@
    For the lower halves, pairs become 16-bit numbers, for pmaddwd. */
 #include "kernel.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(X86_64)
 #include <immintrin.h>
 
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline
@@ -46,7 +46,7 @@ INLINE void row(const uint8_t *const *rows, int64_t n, const pair *weights, cons
 LEVEL void avx2_down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
     int count = axis_count(a)[line];
     if (n < 32 || chunk_lines(a) > MOST_CHUNKED) {
-        portable_level.down[UINT8](rows, n, a, line, dst, chunk);
+        portable_down_8(rows, n, a, line, dst, chunk);
         return;
     }
     const pair *weights = axis_pairs(a, line);

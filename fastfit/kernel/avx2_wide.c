@@ -2,7 +2,7 @@
    are those of the portable level and of Pillow's mode F to the last bit. */
 #include "kernel.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(X86_64)
 #include <immintrin.h>
 
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline

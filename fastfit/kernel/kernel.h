@@ -5,6 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__x86_64__) || defined(_M_X64)
+#define X86_64
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define ARM64
+#endif
+
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
 #else
@@ -16,6 +22,9 @@
 enum { WEIGHT_BITS = 22 }; /* of Pillow's integer weights */
 enum { ROWS = 16 };        /* the most rows that a pass across works on at once */
 enum { PADDING = 32 };     /* bytes behind a row that a pass across may write over */
+
+/* Python names them in library.py. */
+enum level_number { PORTABLE, AVX2, NEON };
 
 enum dtype { UINT8, UINT16, FLOAT32, FLOAT16 };
 
@@ -95,12 +104,14 @@ typedef struct {
 extern const level portable_level;
 const level *level_at(int number);
 
-across_pass avx2_across_8, avx2_across_16, avx2_across_float;
-down_pass avx2_down_8, avx2_down_16, avx2_down_float;
+across_pass portable_across_8, portable_across_16, portable_across_float;
+down_pass portable_down_8, portable_down_16, portable_down_float;
+across_pass avx2_across_8, avx2_across_16, avx2_across_float, neon_across_8;
+down_pass avx2_down_8, avx2_down_16, avx2_down_float, neon_down_8;
 void premultiply_wide(const uint8_t *row, int dtype, int64_t pixels, int channels, float *dst);
 void unpremultiply_wide(float *row, int64_t pixels, int channels, float hidden);
-premultiplier premultiply, avx2_premultiply;
-unpremultiplier unpremultiply, avx2_unpremultiply;
+premultiplier premultiply, avx2_premultiply, neon_premultiply;
+unpremultiplier unpremultiply, avx2_unpremultiply, neon_unpremultiply;
 
 /* Passes across work on chunks of input lines, which stay in the first-level cache if groups of four lines of the result
    read so few; if they read more than the most, they work sample by

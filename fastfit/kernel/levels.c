@@ -1,7 +1,7 @@
 /* Which level this processor has, and what was compiled. Baseline code: it runs anywhere. */
 #include "kernel.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(X86_64)
 static void cpuid(uint32_t leaf, uint32_t *eax, uint32_t *ebx, uint32_t *ecx) {
     uint32_t edx;
     __asm__ volatile("cpuid" : "=a"(*eax), "=b"(*ebx), "=c"(*ecx), "=d"(edx) : "a"(leaf), "c"(0));
@@ -21,31 +21,43 @@ static int has_avx2(void) {
 }
 #endif
 
-#if defined(__x86_64__) || defined(_M_X64)
+/* Return which levels run here: bit N is set if level number N does. */
+EXPORT int fastfit_levels(void) {
+#if defined(X86_64)
+    return 1 << PORTABLE | has_avx2() << AVX2;
+#elif defined(ARM64)
+    return 1 << PORTABLE | 1 << NEON;
+#else
+    return 1 << PORTABLE;
+#endif
+}
+
+#if defined(X86_64)
 static const level avx2_level = {
     {avx2_across_8, avx2_across_16, avx2_across_float},
     {avx2_down_8, avx2_down_16, avx2_down_float},
     avx2_premultiply,
     avx2_unpremultiply,
 };
+#elif defined(ARM64)
+static const level neon_level = {
+    {neon_across_8, portable_across_16, portable_across_float},
+    {neon_down_8, portable_down_16, portable_down_float},
+    neon_premultiply,
+    neon_unpremultiply,
+};
 #endif
 
 /* Return a level that this processor has. */
 const level *level_at(int number) {
-#if defined(__x86_64__) || defined(_M_X64)
-    if (number == 1) return &avx2_level;
+    switch (number) {
+#if defined(X86_64)
+    case AVX2: return &avx2_level;
+#elif defined(ARM64)
+    case NEON: return &neon_level;
 #endif
-    (void)number;
-    return &portable_level;
-}
-
-/* Return which levels run here, bit by bit: 1 portable, 2 AVX2. */
-EXPORT int fastfit_levels(void) {
-#if defined(__x86_64__) || defined(_M_X64)
-    return 1 | has_avx2() << 1;
-#else
-    return 1;
-#endif
+    default: return &portable_level;
+    }
 }
 
 EXPORT const char *fastfit_source(void) { return FASTFIT_SOURCE; }

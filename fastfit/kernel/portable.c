@@ -108,22 +108,22 @@ INLINE static void across(
     }
 }
 
-static void across_8(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
+void portable_across_8(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
     across(s, a, from, to, dst, chunk, UINT8);
 }
 
-static void across_16(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
+void portable_across_16(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
     across(s, a, from, to, dst, chunk, UINT16);
 }
 
-static void across_float(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
+void portable_across_float(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
     across(s, a, from, to, dst, chunk, FLOAT32);
 }
 
 enum { BLOCK = 256 }; /* samples whose sums stay in the first-level cache, and in less stack than Windows probes */
 
 /* Sums by the lower and the upper halves of the weights: (upper << 16) + lower is the sum modulo 2^32, as Pillow's is. */
-static void down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
+void portable_down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
     const pair *pairs = axis_pairs(a, line);
     (void)chunk;
     for (int64_t at = 0; at < n; at += BLOCK) {
@@ -165,16 +165,19 @@ INLINE static void down_wide(
     }
 }
 
-static void down_16(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
+void portable_down_16(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
     (void)chunk;
     down_wide(rows, n, a, line, dst, UINT16);
 }
 
-static void down_float(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
+void portable_down_float(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
     (void)chunk;
     down_wide(rows, n, a, line, dst, FLOAT32);
 }
 
 const level portable_level = {
-    {across_8, across_16, across_float}, {down_8, down_16, down_float}, premultiply, unpremultiply
+    {portable_across_8, portable_across_16, portable_across_float},
+    {portable_down_8, portable_down_16, portable_down_float},
+    premultiply,
+    unpremultiply,
 };

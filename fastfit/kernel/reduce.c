@@ -73,15 +73,15 @@ INLINE void reduce_8(const blocks *b, uint8_t *out, void *memory) {
 
 static void portable_reduce(const blocks *b, uint8_t *out, void *memory) { reduce_8(b, out, memory); }
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(X86_64)
 __attribute__((target("avx2"))) static void avx2_reduce(const blocks *b, uint8_t *out, void *memory) {
     reduce_8(b, out, memory);
 }
 #endif
 
 static void reduce_bytes(const blocks *b, int level_number, uint8_t *out, void *memory) {
-#if defined(__x86_64__) || defined(_M_X64)
-    if (level_number == 1) {
+#if defined(X86_64)
+    if (level_number == AVX2) {
         avx2_reduce(b, out, memory);
         return;
     }
