@@ -9,15 +9,20 @@ from kernels import FILTERS, LIBRARY
 from fastfit.resample import reference
 from fastfit.resample.passes import Axis
 
-HEADER = np.dtype([(name, np.int32) for name in ("lines", "taps", "start", "stop", "aligned", "span")])
+FIELDS = ("lines", "units", "each", "aligned", "start", "stop", "span", "unused")
+HEADER = np.dtype([(name, np.int32) for name in FIELDS])
 MOST_UPPER = 128
 """Of the upper halves of a pair together. The pass down adds 255 times as much in signed 16 bits."""
 SIDES = (1, 2, 3, 4, 5, 7, 8, 16, 17, 31, 64, 97, 100, 224, 255, 256, 257, 299, 500, 640, 1000, 1001)
 
 
-def block_of(axis, doubles):
+MOST_WEIGHT = 127 << 16
+"""What three digits of 8 bits hold."""
+
+
+def block_of(axis, each, down):
     """Return a block of weights as the kernel fills it: header, first lines, counts, and what follows."""
-    arguments = (FILTERS.index(axis.resample), doubles, *axis[1:])
+    arguments = (FILTERS.index(axis.resample), each, down, *axis[1:])
     room = LIBRARY.axis(*arguments, None)
     block = np.full(room + 16, 0xA5, np.uint8)
     size = LIBRARY.axis(*arguments, block.ctypes.data)
@@ -25,6 +30,7 @@ def block_of(axis, doubles):
     assert (block[room:] == 0xA5).all(), f"{axis}: written to behind the block"
     header = block[: HEADER.itemsize].view(HEADER)[0]
     lines = header["lines"]
+    assert header["each"] == each
     first, counts = block[HEADER.itemsize :][: 8 * lines].view(np.int32).reshape(2, -1)
     return header, first, counts, block[HEADER.itemsize + 8 * lines : size]
 
@@ -36,21 +42,48 @@ def wanted(axis):
     return taps, (scaled + np.where(scaled < 0, -0.5, 0.5)).astype(np.int64)
 
 
-def check_pairs(axis):
-    """Compare the integers of an axis; return how many there are, and the largest sum of a pair's upper halves."""
-    header, first, counts, rest = block_of(axis, False)
-    taps, expected = wanted(axis)
-    halves = rest.view(np.int16).reshape(header["lines"], header["taps"], 2, 2).astype(np.int64)
-    halves[np.arange(header["taps"]) >= counts[:, None]] = 0
-    found = (halves[:, :, 1] * 65536 + halves[:, :, 0]).reshape(header["lines"], -1)
+def check_integers(axis):
+    """Compare the integers of an axis, in pairs and quads; return how many there are, and `check_pairs`'s sum."""
+    expected = wanted(axis)
+    for down in (0, 1):
+        check_quads(axis, down, *expected)
+        upper = check_pairs(axis, down, *expected)
+    return int(expected[0].counts.sum()), upper
+
+
+def check_same(axis, down, header, first, counts, found, taps, expected):
+    """Compare integers with Pillow's, and what is said of them."""
+    found = found.reshape(header["lines"], -1)
+    found[np.arange(found.shape[1]) >= header["each"] * counts[:, None]] = 0
     # Weights of 0 may surround those of the kernel.
     np.testing.assert_array_equal(*aligned((first, found), (taps.first, expected)), str(axis))
     assert (first >= 0).all(), axis
-    check_header(header, axis, taps, first, first + 2 * counts)
+    assert not down or (first == taps.first).all(), axis
+    check_header(header, axis, taps, first, first + header["each"] * counts)
+
+
+def check_quads(axis, down, taps, expected):
+    """Compare the digits of quads, and the sums of lines."""
+    header, first, counts, rest = block_of(axis, 4, down)
+    quads = rest.reshape(header["lines"], header["units"], 16)
+    digits = quads[:, :, :12].view(np.int8).reshape(header["lines"], header["units"], 3, 4).astype(np.int64)
+    found = digits[:, :, 0] + 256 * digits[:, :, 1] + 65536 * digits[:, :, 2]
+    check_same(axis, down, header, first, counts, found, taps, expected)
+    np.testing.assert_array_equal(quads[:, 0, 12:].copy().view(np.int32)[:, 0], expected.sum(axis=1))
+    assert np.abs(expected).max() < MOST_WEIGHT, axis
+
+
+def check_pairs(axis, down, taps, expected):
+    """Compare the halves of pairs; return the largest sum of a pair's upper halves."""
+    header, first, counts, rest = block_of(axis, 2, down)
+    halves = rest.view(np.int16).reshape(header["lines"], header["units"], 2, 2).astype(np.int64)
+    halves[np.arange(header["units"]) >= counts[:, None]] = 0
+    found = halves[:, :, 1] * 65536 + halves[:, :, 0]
+    check_same(axis, down, header, first, counts, found, taps, expected)
     upper = np.abs(halves[:, :, 1]).sum(axis=2).max()
     assert upper <= MOST_UPPER, axis
     assert halves[:, :, 1].max() < MOST_UPPER, axis  # 8 bits hold each
-    return int(taps.counts.sum()), int(upper)
+    return int(upper)
 
 
 def aligned(*windows):
@@ -70,16 +103,16 @@ def check_header(header, axis, taps, first, ends):
     assert header["start"] == first.min()
     assert (taps.first + taps.counts).max() <= header["stop"] <= axis.n_in
     assert header["span"] >= (ends - first).max()
-    assert not header["aligned"] or not (first % 2).any()
+    assert not header["aligned"] or not (first % header["each"]).any()
 
 
 def check_doubles(axis):
     """Compare the floats of an axis, and its windows, which decide what a NaN reaches."""
-    header, first, counts, rest = block_of(axis, True)
+    header, first, counts, rest = block_of(axis, 1, 0)
     taps = reference.weights(axis)
     np.testing.assert_array_equal(first, taps.first, str(axis))
     np.testing.assert_array_equal(counts, taps.counts, str(axis))
-    weights = rest.view(np.float64).reshape(header["lines"], header["taps"])[:, : taps.weights.shape[1]]
+    weights = rest.view(np.float64).reshape(header["lines"], header["units"])[:, : taps.weights.shape[1]]
     inside = np.arange(weights.shape[1]) < counts[:, None]
     np.testing.assert_allclose(weights[inside], taps.weights[inside], rtol=0, atol=1e-11, err_msg=str(axis))
     check_header(header, axis, taps, first, first + counts)
@@ -108,7 +141,7 @@ def sweep(rng, resample, weights, most, record_property):
     compared = upper = 0
     while compared < weights:
         axis = random_axis(rng, resample, most)
-        found, largest = check_pairs(axis)
+        found, largest = check_integers(axis)
         compared, upper = compared + found, max(upper, largest)
         check_doubles(axis)
     record_property("compared", ("weights", compared))
@@ -125,7 +158,7 @@ def test_weights_are_pillows(resample, record_property):
 def test_weights_between_common_sizes_are_pillows(resample):
     for n_in, n_out in itertools.product(SIDES, SIDES[::2]):
         axis = Axis(resample, n_in, n_out, 0.0, float(n_in), 0, n_out)
-        check_pairs(axis)
+        check_integers(axis)
         check_doubles(axis)
 
 
@@ -142,7 +175,7 @@ def test_millions_of_weights_are_pillows(resample, seed, record_property):
 @pytest.mark.parametrize("resample", FILTERS)
 def test_weights_between_all_small_sizes_are_pillows(resample):
     for n_in, n_out in itertools.product(range(1, 130), range(1, 130)):
-        check_pairs(Axis(resample, n_in, n_out, 0.0, float(n_in), 0, n_out))
+        check_integers(Axis(resample, n_in, n_out, 0.0, float(n_in), 0, n_out))
 
 
 def test_lines_of_a_window_are_those_of_the_whole():
@@ -151,6 +184,6 @@ def test_lines_of_a_window_are_those_of_the_whole():
             whole = wanted(Axis(resample, n_in, n_out, 0.0, float(n_in), 0, n_out))[1]
             for begin in range(0, n_out, 3):
                 axis = Axis(resample, n_in, n_out, 0.0, float(n_in), begin, min(begin + 2, n_out))
-                check_pairs(axis)
+                check_integers(axis)
                 ours = wanted(axis)[1]
                 np.testing.assert_array_equal(ours, whole[begin : axis.end, : ours.shape[1]])

@@ -8,9 +8,9 @@
 #define INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define LEVEL __attribute__((target("avx2")))
 
-typedef __m256d quad;
+typedef __m256d four;
 
-enum { QUADS = 4 }; /* of a pixel in a chunk: of 1 channel 16 rows, of 2 eight, of 3 and 4 four */
+enum { FOURS = 4 }; /* of a pixel in a chunk: of 1 channel 16 rows, of 2 eight, of 3 and 4 four */
 
 INLINE int rows_at_once(int channels) { return channels == 1 ? 16 : channels == 2 ? 8 : 4; }
 
@@ -19,13 +19,13 @@ INLINE double sample_at(const uint8_t *sample, int wide) {
 }
 
 /* Four samples that lie side by side. */
-INLINE quad side_by_side(const uint8_t *samples, int wide) {
+INLINE four side_by_side(const uint8_t *samples, int wide) {
     if (wide) return _mm256_cvtps_pd(_mm_loadu_ps((const float *)samples));
     return _mm256_cvtepi32_pd(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)samples)));
 }
 
 /* The q-th four samples at byte `at` of the rows; `last` if nothing may be read behind the pixel. */
-INLINE quad quad_at(const uint8_t *const *rows, int q, int64_t at, int channels, int wide, int last) {
+INLINE four four_at(const uint8_t *const *rows, int q, int64_t at, int channels, int wide, int last) {
     const int size = wide ? 4 : 2;
     double v[4] = {0, 0, 0, 0};
     if (channels == 4 || (channels == 3 && !last)) return side_by_side(rows[q] + at, wide);
@@ -38,39 +38,39 @@ INLINE quad quad_at(const uint8_t *const *rows, int q, int64_t at, int channels,
 }
 
 /* Four pixels of four rows of one channel, turned: of each pixel the four rows. */
-INLINE void turned(const uint8_t *const *rows, int64_t at, int wide, quad *chunk) {
-    quad a = side_by_side(rows[0] + at, wide), b = side_by_side(rows[1] + at, wide);
-    quad c = side_by_side(rows[2] + at, wide), d = side_by_side(rows[3] + at, wide);
-    quad ab = _mm256_unpacklo_pd(a, b), cd = _mm256_unpacklo_pd(c, d);
-    quad ba = _mm256_unpackhi_pd(a, b), dc = _mm256_unpackhi_pd(c, d);
+INLINE void turned(const uint8_t *const *rows, int64_t at, int wide, four *chunk) {
+    four a = side_by_side(rows[0] + at, wide), b = side_by_side(rows[1] + at, wide);
+    four c = side_by_side(rows[2] + at, wide), d = side_by_side(rows[3] + at, wide);
+    four ab = _mm256_unpacklo_pd(a, b), cd = _mm256_unpacklo_pd(c, d);
+    four ba = _mm256_unpackhi_pd(a, b), dc = _mm256_unpackhi_pd(c, d);
     chunk[0] = _mm256_permute2f128_pd(ab, cd, 0x20);
-    chunk[QUADS] = _mm256_permute2f128_pd(ba, dc, 0x20);
-    chunk[2 * QUADS] = _mm256_permute2f128_pd(ab, cd, 0x31);
-    chunk[3 * QUADS] = _mm256_permute2f128_pd(ba, dc, 0x31);
+    chunk[FOURS] = _mm256_permute2f128_pd(ba, dc, 0x20);
+    chunk[2 * FOURS] = _mm256_permute2f128_pd(ab, cd, 0x31);
+    chunk[3 * FOURS] = _mm256_permute2f128_pd(ba, dc, 0x31);
 }
 
 /* Put pixels [from, to) of the rows into the chunk, as doubles. */
 INLINE void gather(
-    const uint8_t *const *rows, const strip *s, int channels, int wide, int from, int to, quad *chunk
+    const uint8_t *const *rows, const strip *s, int channels, int wide, int from, int to, four *chunk
 ) {
     int x = from;
     if (channels == 1)
-        for (; x + 4 <= to; x += 4, chunk += 4 * QUADS)
-            for (int q = 0; q < QUADS; q++) turned(rows + 4 * q, x * s->pixel, wide, chunk + q);
-    for (; x < to; x++, chunk += QUADS)
-        for (int q = 0; q < QUADS; q++) chunk[q] = quad_at(rows, q, x * s->pixel, channels, wide, x + 1 == s->width);
+        for (; x + 4 <= to; x += 4, chunk += 4 * FOURS)
+            for (int q = 0; q < FOURS; q++) turned(rows + 4 * q, x * s->pixel, wide, chunk + q);
+    for (; x < to; x++, chunk += FOURS)
+        for (int q = 0; q < FOURS; q++) chunk[q] = four_at(rows, q, x * s->pixel, channels, wide, x + 1 == s->width);
 }
 
-INLINE void multiply(const quad *chunk, const double *weights, int count, quad *sums) {
-    for (int q = 0; q < QUADS; q++) sums[q] = _mm256_setzero_pd();
-    for (int tap = 0; tap < count; tap++, chunk += QUADS) {
-        const quad weight = _mm256_set1_pd(weights[tap]);
-        for (int q = 0; q < QUADS; q++) sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(chunk[q], weight));
+INLINE void multiply(const four *chunk, const double *weights, int count, four *sums) {
+    for (int q = 0; q < FOURS; q++) sums[q] = _mm256_setzero_pd();
+    for (int tap = 0; tap < count; tap++, chunk += FOURS) {
+        const four weight = _mm256_set1_pd(weights[tap]);
+        for (int q = 0; q < FOURS; q++) sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(chunk[q], weight));
     }
 }
 
-INLINE void store(const quad *sums, int channels, int64_t at, uint8_t *const *dst) {
-    for (int q = 0; q < QUADS; q++) {
+INLINE void store(const four *sums, int channels, int64_t at, uint8_t *const *dst) {
+    for (int q = 0; q < FOURS; q++) {
         float v[4];
         _mm_storeu_ps(v, _mm256_cvtpd_ps(sums[q]));
         if (channels >= 3)
@@ -97,10 +97,10 @@ INLINE void across(
         for (int x = from; x < to;) {
             int begin = axis_first(a)[x], stop = x + 1;
             while (stop < to && end_of(a, stop) - begin <= room) stop++;
-            gather(rows, s, channels, wide, begin, end_of(a, stop - 1), (quad *)chunk);
+            gather(rows, s, channels, wide, begin, end_of(a, stop - 1), (four *)chunk);
             for (; x < stop; x++) {
-                quad sums[QUADS];
-                const quad *first = (const quad *)chunk + (int64_t)(axis_first(a)[x] - begin) * QUADS;
+                four sums[FOURS];
+                const four *first = (const four *)chunk + (int64_t)(axis_first(a)[x] - begin) * FOURS;
                 multiply(first, axis_doubles(a, x), axis_count(a)[x], sums);
                 store(sums, channels, (int64_t)(x - from) * channels * 4, targets);
             }
@@ -123,16 +123,16 @@ INLINE void down(const uint8_t *const *rows, int64_t n, const axis *a, int line,
     const double *weights = axis_doubles(a, line);
     int count = axis_count(a)[line], size = wide ? 4 : 2;
     int64_t at = 0;
-    for (; at + 4 * QUADS <= n; at += 4 * QUADS) {
-        quad sums[QUADS] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
+    for (; at + 4 * FOURS <= n; at += 4 * FOURS) {
+        four sums[FOURS] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
         for (int tap = 0; tap < count; tap++) {
-            const quad weight = _mm256_set1_pd(weights[tap]);
-            for (int q = 0; q < QUADS; q++) {
-                quad samples = side_by_side(rows[tap] + (at + 4 * q) * size, wide);
+            const four weight = _mm256_set1_pd(weights[tap]);
+            for (int q = 0; q < FOURS; q++) {
+                four samples = side_by_side(rows[tap] + (at + 4 * q) * size, wide);
                 sums[q] = _mm256_add_pd(sums[q], _mm256_mul_pd(samples, weight));
             }
         }
-        for (int q = 0; q < QUADS; q++) _mm_storeu_ps((float *)dst + at + 4 * q, _mm256_cvtpd_ps(sums[q]));
+        for (int q = 0; q < FOURS; q++) _mm_storeu_ps((float *)dst + at + 4 * q, _mm256_cvtpd_ps(sums[q]));
     }
     for (; at < n; at++) {
         double sum = 0;

@@ -65,7 +65,7 @@ static int64_t lay_out(work *w, int columns, uint8_t *base) {
         if (w->right - w->left > read) read = w->right - w->left;
     }
     int span = j->down ? j->down->span : 1, both = j->across && j->down && j->height_first;
-    w->group = j->channels == 1 ? ROWS : ROWS / 2;
+    w->group = j->channels == 1 ? ROWS : w->l->rows;
     w->across_first = j->across && !both;
     w->ring_lines = w->across_first || j->premultiply ? span + w->group : 0;
     w->pixel = w->across_first ? made_bytes(j) : pixel;
@@ -92,8 +92,8 @@ static int64_t rows_bytes(const work *w) {
 }
 
 /* Choose how many columns a strip has, and lay out its memory. */
-static int64_t prepare(work *w, const job *j, uint8_t *base, int *columns) {
-    *w = (work){.j = j, .l = &portable_level};
+static int64_t prepare(work *w, const job *j, const level *l, uint8_t *base, int *columns) {
+    *w = (work){.j = j, .l = l};
     *columns = j->width;
     int64_t bytes = lay_out(w, *columns, base);
     while (rows_bytes(w) > MOST_BYTES && *columns > LEAST_COLUMNS) {
@@ -145,9 +145,9 @@ static uint8_t *made_line(work *w, int line) {
 static void pass_down(work *w, int y, int64_t pixels, uint8_t *dst) {
     const axis *a = w->j->down;
     int dtype = w->across_first && w->dtype != UINT8 ? FLOAT32 : w->dtype;
-    int first = axis_first(a)[y], count = axis_count(a)[y] * (dtype == UINT8 ? 2 : 1);
+    int first = axis_first(a)[y], count = axis_taps(a, y);
     for (int i = 0; i < count; i++) {
-        int line = first + i < a->stop ? first + i : a->stop - 1; /* a pair's second line may be none */
+        int line = first + i < a->stop ? first + i : a->stop - 1; /* of a unit the last lines may be none */
         w->window[i] = made_line(w, line);
     }
     int64_t bytes = pixels * w->pixel, behind = 0;
@@ -207,12 +207,12 @@ static void fit_strip(work *w) {
 }
 
 /* Return the bytes of working memory that any of these jobs needs; it begins at a multiple of 64. */
-EXPORT int64_t fastfit_work(const job *jobs, int count) {
+EXPORT int64_t fastfit_work(const job *jobs, int count, int level_number) {
     int64_t most = 0;
     for (int i = 0; i < count; i++) {
         work w;
         int columns;
-        int64_t bytes = prepare(&w, &jobs[i], NULL, &columns);
+        int64_t bytes = prepare(&w, &jobs[i], level_at(level_number), NULL, &columns);
         if (bytes > most) most = bytes;
     }
     return most;
@@ -221,8 +221,7 @@ EXPORT int64_t fastfit_work(const job *jobs, int count) {
 static void fit_one(const job *j, const level *l, uint8_t *memory) {
     work w;
     int columns;
-    prepare(&w, j, memory, &columns);
-    w.l = l;
+    prepare(&w, j, l, memory, &columns);
     w.stop = j->down ? j->down->stop : j->top + j->height;
     for (int from = 0; from < j->width; from += columns) {
         set_columns(&w, from, from + columns < j->width ? from + columns : j->width);

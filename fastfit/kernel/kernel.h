@@ -24,18 +24,20 @@ enum { ROWS = 16 };        /* the most rows that a pass across works on at once 
 enum { PADDING = 32 };     /* bytes behind a row that a pass across may write over */
 
 /* Python names them in library.py. */
-enum level_number { PORTABLE, AVX2, NEON };
+enum level_number { PORTABLE, AVX2, AVX512, NEON };
 
 enum dtype { UINT8, UINT16, FLOAT32, FLOAT16 };
 
 /* How an axis is resampled. The arrays follow in the same block of memory: first, count, weights. */
 typedef struct {
     int32_t lines;   /* of the result */
-    int32_t taps;    /* room for so many weights a line: doubles, or pairs of integers */
+    int32_t units;   /* room for so many units of weights a line */
+    int32_t each;    /* taps of a unit: 1, a double; 2, a pair of integers; 4, a quad of them */
+    int32_t aligned; /* whether all windows begin at multiples of `each` */
     int32_t start;   /* input lines from here ... */
     int32_t stop;    /* ... to here are read */
-    int32_t aligned; /* whether all pairs begin at even input lines */
-    int32_t span;    /* the most input lines that a line reads; with pairs that are not aligned, all read so many */
+    int32_t span;    /* the most input lines that a line reads; all read so many in passes across that are not aligned */
+    int32_t unused;
 } axis;
 
 /* A pair of integer weights of 22 bits: w = high * 65536 + low, both halves signed; the first tap's in the lower
@@ -44,17 +46,38 @@ typedef struct {
     int32_t low, high;
 } pair;
 
+/* Four integer weights as digits: w = digits[0] + 256 digits[1] + 65536 digits[2], each of 8 bits with a sign; the first
+   tap's are the lowest. This holds all |w| < 127 * 65536, 1.98 in units of weights; the largest is 1.3. */
+typedef struct {
+    int32_t digits[3];
+    int32_t sum; /* of the line's weights: what they make of samples of 1 */
+} quad;
+
 static inline const int32_t *axis_first(const axis *a) { return (const int32_t *)(a + 1); }
 static inline const int32_t *axis_count(const axis *a) { return axis_first(a) + a->lines; }
 static inline const void *axis_weights(const axis *a) { return axis_count(a) + a->lines; }
 static inline const pair *axis_pairs(const axis *a, int line) {
-    return (const pair *)axis_weights(a) + (int64_t)line * a->taps;
+    return (const pair *)axis_weights(a) + (int64_t)line * a->units;
 }
 static inline const double *axis_doubles(const axis *a, int line) {
-    return (const double *)axis_weights(a) + (int64_t)line * a->taps;
+    return (const double *)axis_weights(a) + (int64_t)line * a->units;
 }
+static inline const quad *axis_quads(const axis *a, int line) {
+    return (const quad *)axis_weights(a) + (int64_t)line * a->units;
+}
+static inline int axis_taps(const axis *a, int line) { return axis_count(a)[line] * a->each; }
 static inline int pair_weight(pair p, int which) {
     return (int32_t)((uint32_t)p.high >> 16 * which << 16) + (int16_t)((uint32_t)p.low >> 16 * which);
+}
+static inline int quad_weight(quad q, int which) {
+    int total = 0;
+    for (int i = 2; i >= 0; i--) total = total * 256 + (int8_t)((uint32_t)q.digits[i] >> 8 * which);
+    return total;
+}
+/* The weight of a tap, of pairs or quads. */
+static inline int axis_weight(const axis *a, int line, int tap) {
+    if (a->each == 2) return pair_weight(axis_pairs(a, line)[tap / 2], tap & 1);
+    return quad_weight(axis_quads(a, line)[tap / 4], tap & 3);
 }
 
 /* One image to fit. All strides are in bytes and of any sign. */
@@ -99,6 +122,8 @@ typedef struct {
     down_pass *down[3];
     premultiplier *premultiply;
     unpremultiplier *unpremultiply;
+    int rows; /* that the pass across of 8 bits takes at once; ROWS of one channel */
+    int each; /* weights of 8 bits: 2, pairs; 4, quads */
 } level;
 
 extern const level portable_level;
@@ -106,8 +131,8 @@ const level *level_at(int number);
 
 across_pass portable_across_8, portable_across_16, portable_across_float;
 down_pass portable_down_8, portable_down_16, portable_down_float;
-across_pass avx2_across_8, avx2_across_16, avx2_across_float, neon_across_8;
-down_pass avx2_down_8, avx2_down_16, avx2_down_float, neon_down_8;
+across_pass avx2_across_8, avx2_across_16, avx2_across_float, avx512_across_8, neon_across_8;
+down_pass avx2_down_8, avx2_down_16, avx2_down_float, avx512_down_8, neon_down_8;
 void premultiply_wide(const uint8_t *row, int dtype, int64_t pixels, int channels, float *dst);
 void unpremultiply_wide(float *row, int64_t pixels, int channels, float hidden);
 premultiplier premultiply, avx2_premultiply, neon_premultiply;
@@ -133,9 +158,10 @@ EXPORT const char *fastfit_source(void);
 EXPORT const char *fastfit_compiler(void);
 EXPORT int fastfit_levels(void);
 EXPORT int64_t fastfit_axis(
-    int filter, int doubles, int n_in, int n_out, double low, double high, int from, int to, void *block
+    int filter, int each, int down, int n_in, int n_out, double low, double high, int from, int to, void *block
 );
-EXPORT int64_t fastfit_work(const job *jobs, int count);
+EXPORT int fastfit_each(int level_number);
+EXPORT int64_t fastfit_work(const job *jobs, int count, int level_number);
 EXPORT void fastfit_fit(const job *jobs, int count, int level_number, uint8_t *memory);
 EXPORT void fastfit_reduce(
     const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int weighted,

@@ -7,24 +7,30 @@ static void cpuid(uint32_t leaf, uint32_t *eax, uint32_t *ebx, uint32_t *ecx) {
     __asm__ volatile("cpuid" : "=a"(*eax), "=b"(*ebx), "=c"(*ecx), "=d"(edx) : "a"(leaf), "c"(0));
 }
 
-/* The processor must have AVX2, and the system must save its registers. */
-static int has_avx2(void) {
+/* Whether the processor has these bits of leaf 7, and the system saves these registers. */
+static int has(uint32_t wanted_ebx, uint32_t wanted_ecx, uint32_t registers) {
     uint32_t most, eax, ebx, ecx, saved, high;
     cpuid(0, &most, &ebx, &ecx);
     if (most < 7) return 0;
     cpuid(1, &eax, &ebx, &ecx);
     if (!(ecx & 1u << 27) || !(ecx & 1u << 28)) return 0; /* OSXSAVE, AVX */
     __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
-    if ((saved & 6) != 6) return 0;
     cpuid(7, &eax, &ebx, &ecx);
-    return ebx >> 5 & 1;
+    return (saved & registers) == registers && (ebx & wanted_ebx) == wanted_ebx && (ecx & wanted_ecx) == wanted_ecx;
+}
+
+static int has_avx2(void) { return has(1u << 5, 0, 0x6); }
+
+/* AVX-512 F, DQ, BW and VL, and VNNI. macOS saves the registers once a program has used them, so it says no here. */
+static int has_avx512(void) {
+    return has_avx2() && has(1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 1u << 11, 0xe6);
 }
 #endif
 
 /* Return which levels run here: bit N is set if level number N does. */
 EXPORT int fastfit_levels(void) {
 #if defined(X86_64)
-    return 1 << PORTABLE | has_avx2() << AVX2;
+    return 1 << PORTABLE | has_avx2() << AVX2 | has_avx512() << AVX512;
 #elif defined(ARM64)
     return 1 << PORTABLE | 1 << NEON;
 #else
@@ -38,6 +44,16 @@ static const level avx2_level = {
     {avx2_down_8, avx2_down_16, avx2_down_float},
     avx2_premultiply,
     avx2_unpremultiply,
+    ROWS / 2,
+    2,
+};
+static const level avx512_level = {
+    {avx512_across_8, avx2_across_16, avx2_across_float},
+    {avx512_down_8, avx2_down_16, avx2_down_float},
+    avx2_premultiply,
+    avx2_unpremultiply,
+    ROWS,
+    4,
 };
 #elif defined(ARM64)
 static const level neon_level = {
@@ -45,6 +61,8 @@ static const level neon_level = {
     {neon_down_8, portable_down_16, portable_down_float},
     neon_premultiply,
     neon_unpremultiply,
+    ROWS / 2,
+    2,
 };
 #endif
 
@@ -53,12 +71,16 @@ const level *level_at(int number) {
     switch (number) {
 #if defined(X86_64)
     case AVX2: return &avx2_level;
+    case AVX512: return &avx512_level;
 #elif defined(ARM64)
     case NEON: return &neon_level;
 #endif
     default: return &portable_level;
     }
 }
+
+/* Return how weights of 8 bits are packed at a level, as fastfit_axis takes it. */
+EXPORT int fastfit_each(int level_number) { return level_at(level_number)->each; }
 
 EXPORT const char *fastfit_source(void) { return FASTFIT_SOURCE; }
 

@@ -11,7 +11,7 @@ from fastfit.kernel.sources import LIBRARY, digest
 
 __all__ = ["ENVIRONMENT", "LEVELS", "NUMPY", "KernelError", "Library", "about", "chosen", "wanted"]
 
-LEVELS = ("portable", "avx2", "neon")
+LEVELS = ("portable", "avx2", "avx512", "neon")
 """What the kernel is compiled for, each faster than those before it; the C code counts them in this order."""
 NUMPY = "numpy"
 """The level that needs no compiled kernel."""
@@ -47,8 +47,9 @@ class Library:
             found.restype, found.argtypes = result, arguments
             return cast(Callable[..., Any], found)
 
-        self.axis = function("axis", wide, *[integer] * 4, real, real, integer, integer, pointer)
-        self.work = function("work", wide, jobs, integer)
+        self.axis = function("axis", wide, *[integer] * 5, real, real, integer, integer, pointer)
+        self.work = function("work", wide, jobs, integer, integer)
+        self.each = function("each", integer, integer)
         self.fit = function("fit", None, jobs, integer, integer, pointer)
         self.reduce = function("reduce", None, pointer, wide, *[integer] * 8, pointer, pointer)
         self.digest: str = function("source", ctypes.c_char_p)().decode()

@@ -23,11 +23,11 @@ INLINE static void store(double sum, int dtype, uint8_t *dst, int64_t at) {
 }
 
 INLINE static int taps_of(const axis *a, int line, int dtype) {
-    return axis_count(a)[line] * (dtype == UINT8 ? 2 : 1);
+    return dtype == UINT8 ? axis_taps(a, line) : axis_count(a)[line];
 }
 
 INLINE static double weight_at(const axis *a, int line, int tap, int dtype) {
-    return dtype == UINT8 ? pair_weight(axis_pairs(a, line)[tap / 2], tap & 1) : axis_doubles(a, line)[tap];
+    return dtype == UINT8 ? axis_weight(a, line, tap) : axis_doubles(a, line)[tap];
 }
 
 /* One sample after the other: for many channels, and for windows that are too long for chunks. */
@@ -36,7 +36,7 @@ INLINE static void across_singly(
 ) {
     for (int x = from; x < to; x++) {
         int first = axis_first(a)[x], taps = taps_of(a, x, dtype);
-        if (first + taps > s->width) taps = s->width - first; /* the last pair's second weight is 0 */
+        if (first + taps > s->width) taps = s->width - first; /* of a last unit the other weights are 0 */
         for (int i = 0; i < s->count; i++)
             for (int c = 0; c < s->channels; c++) {
                 double sum = 0;
@@ -62,7 +62,7 @@ INLINE static void gather(
         for (int row = 0; row < lanes_of(channels) / channels; row++)
             for (int c = 0; c < channels; c++)
                 chunk[row * channels + c] = sample_at(rows[row] + x * s->pixel + c * sample_size(dtype), dtype);
-    for (int i = 0; i < (to - there) * lanes_of(channels); i++) chunk[i] = 0; /* a last pair's second pixel */
+    for (int i = 0; i < (to - there) * lanes_of(channels); i++) chunk[i] = 0; /* of a last unit */
 }
 
 /* Several rows at once: of a chunk of pixels, which serves all pixels of the result that need it. */
@@ -124,17 +124,17 @@ enum { BLOCK = 256 }; /* samples whose sums stay in the first-level cache, and i
 
 /* Sums by the lower and the upper halves of the weights: (upper << 16) + lower is the sum modulo 2^32, as Pillow's is. */
 void portable_down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
-    const pair *pairs = axis_pairs(a, line);
     (void)chunk;
     for (int64_t at = 0; at < n; at += BLOCK) {
         int part = n - at < BLOCK ? (int)(n - at) : BLOCK;
         uint32_t low[BLOCK];
         uint16_t high[BLOCK];
         for (int i = 0; i < BLOCK; i++) low[i] = 1u << (WEIGHT_BITS - 1), high[i] = 0;
-        for (int k = 0; k < axis_count(a)[line]; k++) {
-            const uint8_t *one = rows[2 * k] + at, *two = rows[2 * k + 1] + at;
-            int16_t low1 = (int16_t)pairs[k].low, low2 = (int16_t)(pairs[k].low >> 16);
-            uint16_t high1 = (uint16_t)pairs[k].high, high2 = (uint16_t)(pairs[k].high >> 16);
+        for (int tap = 0; tap < axis_taps(a, line); tap += 2) {
+            const uint8_t *one = rows[tap] + at, *two = rows[tap + 1] + at;
+            int weight1 = axis_weight(a, line, tap), weight2 = axis_weight(a, line, tap + 1);
+            int16_t low1 = (int16_t)weight1, low2 = (int16_t)weight2;
+            uint16_t high1 = (uint16_t)((weight1 - low1) >> 16), high2 = (uint16_t)((weight2 - low2) >> 16);
             for (int i = 0; i < part; i++) {
                 low[i] += (uint32_t)((int16_t)one[i] * low1) + (uint32_t)((int16_t)two[i] * low2);
                 high[i] = (uint16_t)(high[i] + (uint16_t)(one[i] * high1) + (uint16_t)(two[i] * high2));
@@ -180,4 +180,6 @@ const level portable_level = {
     {portable_down_8, portable_down_16, portable_down_float},
     premultiply,
     unpremultiply,
+    ROWS / 2,
+    2,
 };

@@ -81,7 +81,7 @@ __attribute__((target("avx2"))) static void avx2_reduce(const blocks *b, uint8_t
 
 static void reduce_bytes(const blocks *b, int level_number, uint8_t *out, void *memory) {
 #if defined(X86_64)
-    if (level_number == AVX2) {
+    if (level_number == AVX2 || level_number == AVX512) {
         avx2_reduce(b, out, memory);
         return;
     }

@@ -141,25 +141,51 @@ static void normalize(double *w, int count) {
     for (int i = 0; i < count; i++) w[i] /= total;
 }
 
-/* Round weights as Pillow does, halves away from 0, and put them in pairs; the first tap may be a pair's second, and
-   pairs behind the last tap are 0. Return whether a weight is so near to a half that errors of 2e-11 decide. */
-static int pack_pairs(const double *w, int count, int odd, pair *pairs, int room) {
-    int doubtful = 0;
-    for (int i = 0; i < room; i++) {
-        int32_t low = 0, high = 0;
-        for (int half = 0; half < 2; half++) {
-            int tap = 2 * i + half - odd;
-            if (tap < 0 || tap >= count) continue;
-            double scaled = w[tap] * (1 << WEIGHT_BITS);
-            int32_t whole = (int32_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
-            int32_t upper = (whole + 32768) >> 16;
-            double apart = scaled - whole;
-            doubtful |= apart > 0.4999 || apart < -0.4999;
-            low |= (int32_t)((uint32_t)(uint16_t)(whole - upper * 65536) << 16 * half);
-            high |= (int32_t)((uint32_t)(uint16_t)upper << 16 * half);
+/* Return a weight rounded as Pillow does, halves away from 0; set `doubtful` if it is so near to a half that errors of
+   2e-11 decide. */
+static int32_t rounded(double weight, int *doubtful) {
+    double scaled = weight * (1 << WEIGHT_BITS);
+    int32_t whole = (int32_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+    double apart = scaled - whole;
+    *doubtful |= apart > 0.4999 || apart < -0.4999;
+    return whole;
+}
+
+static pair pair_of(const int32_t *weights) {
+    int32_t high1 = (weights[0] + 32768) >> 16, high2 = (weights[1] + 32768) >> 16;
+    uint32_t low = (uint16_t)weights[0] | (uint32_t)weights[1] << 16;
+    return (pair){(int32_t)low, (int32_t)((uint16_t)high1 | (uint32_t)high2 << 16)};
+}
+
+static quad quad_of(const int32_t *weights) {
+    quad q = {{0}, 0};
+    for (int tap = 0; tap < 4; tap++)
+        for (int i = 0, rest = weights[tap]; i < 3; i++) {
+            int digit = (int8_t)rest;
+            q.digits[i] |= (int32_t)((uint32_t)(uint8_t)digit << 8 * tap);
+            rest = (rest - digit) >> 8;
         }
-        pairs[i] = (pair){low, high};
+    return q;
+}
+
+/* Put the weights of a line in pairs or quads, of which the first taps may be none; units behind the last tap are 0.
+   Return whether a weight is doubtful. */
+static int pack(const double *w, int count, int lead, int each, void *units, int room) {
+    int doubtful = 0;
+    int32_t sum = 0;
+    for (int i = 0; i < room; i++) {
+        int32_t whole[4] = {0};
+        for (int k = 0; k < each; k++) {
+            int tap = each * i + k - lead;
+            if (tap >= 0 && tap < count) whole[k] = rounded(w[tap], &doubtful);
+            sum += whole[k];
+        }
+        if (each == 2)
+            ((pair *)units)[i] = pair_of(whole);
+        else
+            ((quad *)units)[i] = quad_of(whole);
     }
+    if (each == 4) ((quad *)units)->sum = sum;
     return doubtful;
 }
 
@@ -179,21 +205,23 @@ static void weigh(const line *l, int exact, const double *turns, double *w) {
     normalize(w, l->count);
 }
 
-/* Compute lines [from, to) of the `n_out` that show [low, high) of `n_in` input lines; of doubles, or of integers.
+/* Compute lines [from, to) of the `n_out` that show [low, high) of `n_in` input lines. `each` is the axis's own: 1 for
+   floats and 16 bits, and what a level wants for 8 bits; `down` tells for which pass.
 
    Return the bytes that they take in `block`, which begins at a multiple of 8; NULL only asks. */
 EXPORT int64_t fastfit_axis(
-    int filter, int doubles, int n_in, int n_out, double low, double high, int from, int to, void *block
+    int filter, int each, int down, int n_in, int n_out, double low, double high, int from, int to, void *block
 ) {
     shape s = shape_of(filter, n_out, low, high);
-    int lines = to - from, most = s.taps < n_in ? s.taps : n_in, aligned = !doubles && most > MOST_OVERLAPPING;
-    int taps = doubles ? most : most / 2 + 1;
-    int64_t bytes = (int64_t)sizeof(axis) + 8 * (int64_t)lines + 8 * (int64_t)lines * taps;
+    int lines = to - from, most = s.taps < n_in ? s.taps : n_in;
+    int aligned = each > 1 && !down && most > MOST_OVERLAPPING, own = each == 1 || down || aligned;
+    int units = (most + (aligned ? 2 * each - 2 : each - 1)) / each, size = each == 4 ? sizeof(quad) : 8;
+    int64_t bytes = (int64_t)sizeof(axis) + 8 * (int64_t)lines + (int64_t)lines * units * size;
     if (!block) return bytes + 24 * (int64_t)s.taps; /* with room for a line and the turns while it works */
     axis *a = block;
-    *a = (axis){lines, taps, n_in, 0, aligned, 1};
+    *a = (axis){.lines = lines, .units = units, .each = each, .aligned = aligned, .start = n_in, .span = 1};
     int32_t *first = (int32_t *)(a + 1), *counts = first + lines;
-    double *own = (double *)((uint8_t *)block + bytes), *turns = own + s.taps, unit = 1.0 / s.widening;
+    double *w = (double *)((uint8_t *)block + bytes), *turns = w + s.taps, unit = 1.0 / s.widening;
     int sines = filter == LANCZOS || filter == HAMMING;
     for (int i = 0; filter == LANCZOS && i < s.taps; i++)
         sine_cosine(unit * PI / 3 * i, &turns[2 * i + 1], &turns[2 * i]);
@@ -203,26 +231,23 @@ EXPORT int64_t fastfit_axis(
         if (begin < 0) begin = 0;
         if (end > n_in) end = n_in;
         line l = {center, unit, filter, begin, end - begin};
-        int odd = aligned && (begin & 1), read = l.count + odd;
-        first[i] = begin - odd;
-        if (doubles)
-            weigh(&l, 0, turns, (double *)(counts + lines) + (int64_t)i * taps);
+        int lead = aligned ? begin % each : 0;
+        void *packed = (uint8_t *)(counts + lines) + (int64_t)i * units * size;
+        if (each == 1)
+            weigh(&l, 0, turns, packed);
         else {
-            pair *pairs = (pair *)(counts + lines) + (int64_t)i * taps;
-            weigh(&l, 0, turns, own);
-            if (pack_pairs(own, l.count, odd, pairs, taps) && sines) {
-                weigh(&l, 1, turns, own);
-                pack_pairs(own, l.count, odd, pairs, taps);
+            weigh(&l, 0, turns, w);
+            if (pack(w, l.count, lead, each, packed, units) && sines) {
+                weigh(&l, 1, turns, w);
+                pack(w, l.count, lead, each, packed, units);
             }
         }
-        counts[i] = read;
-        if (read > a->span) a->span = read;
+        first[i] = begin - lead;
+        counts[i] = (l.count + lead + each - 1) / each;
+        if (counts[i] * each > a->span) a->span = counts[i] * each;
         if (first[i] < a->start) a->start = first[i];
         if (end > a->stop) a->stop = end;
     }
-    if (!doubles) {
-        a->span = (a->span + 1) / 2 * 2;
-        for (int i = 0; i < lines; i++) counts[i] = aligned ? (counts[i] + 1) / 2 : a->span / 2;
-    }
+    for (int i = 0; !own && i < lines; i++) counts[i] = a->span / each;
     return bytes;
 }

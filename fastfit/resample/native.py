@@ -35,7 +35,7 @@ class Native:
     def __init__(self, library: Library, level: str) -> None:
         self.library = library
         self.level = LEVELS.index(level)
-        self.weights = _Weights(library)
+        self.weights = _Weights(library, library.each(self.level))
 
     def job(
         self,
@@ -51,7 +51,11 @@ class Native:
         rounded: bool = False,
     ) -> "Job":
         """Prepare what can be done for all images of one size; `rounded` floats stand for 16 bits."""
-        blocks = [None if axis is None else self.weights.of(axis, dtype != np.uint8) for axis in passes[:2]]
+        wide = dtype != np.uint8
+        blocks = [
+            None if axis is None else self.weights.of(axis, wide, down=down)
+            for axis, down in ((passes.across, False), (passes.down, True))
+        ]
         tables = (None, None) if store is None else (store.table, store.affine)
         places = (
             *(0 if array is None else _address(array) for array in (*blocks, *tables)),
@@ -63,7 +67,7 @@ class Native:
         known = (self, places, kinds, width, channels, dtype.itemsize, _reach(passes), (*blocks, *tables))
         pixels = {channels * dtype.itemsize, 4 if channels * dtype.itemsize == 3 else 0} - {0}
         trials = [Job(*known, 0).packed((0, 0, pixel), (0, 0, 0, 0), width) for pixel in pixels]
-        return Job(*known, max(self.library.work(trial, 1) for trial in trials))
+        return Job(*known, max(self.library.work(trial, 1, self.level) for trial in trials))
 
     def reduce(self, image: Image, factor: tuple[int, int], *, premultiply: bool = False) -> Image:
         """Average blocks, as `fastfit.resample.reference.reduce`; premultiplied, 16 bits become floats."""
@@ -162,17 +166,19 @@ class Queue:
 class _Weights:
     """Weights of axes, as blocks of memory that the kernel reads."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, each: int) -> None:
         self.library = library
+        self.each = each
+        """Integer weights that lie together."""
         self.kept: Kept[Bytes] = Kept(_MOST_WEIGHTS)
 
-    def of(self, axis: Axis, wide: bool) -> Bytes:
-        block = self.kept.get((axis, wide))
+    def of(self, axis: Axis, wide: bool, *, down: bool) -> Bytes:
+        block = self.kept.get((axis, wide, down))
         if block is None:
-            arguments = (_FILTERS[axis.resample], wide, *axis[1:])
+            arguments = (_FILTERS[axis.resample], 1 if wide else self.each, down, *axis[1:])
             block = np.empty(self.library.axis(*arguments, None), np.uint8)
             self.library.axis(*arguments, _address(block))
-            self.kept.put((axis, wide), block, block.nbytes)
+            self.kept.put((axis, wide, down), block, block.nbytes)
         return block
 
 
@@ -217,6 +223,6 @@ def _lines(axis: Axis | None, start: int, count: int) -> slice:
     if axis is None:
         return slice(start, start + count)
     scale = (axis.high - axis.low) / axis.n_out
-    around = SUPPORT[axis.resample] * max(scale, 1.0) + 2
+    around = SUPPORT[axis.resample] * max(scale, 1.0) + 5  # 3 of them, as windows may begin at multiples of 4
     first, last = axis.low + axis.begin * scale - around, axis.low + axis.end * scale + around
     return slice(max(int(first) - 1, 0), min(int(last) + 1, axis.n_in))

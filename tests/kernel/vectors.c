@@ -19,8 +19,9 @@
 #endif
 
 int fastfit_levels(void);
-int64_t fastfit_axis(int filter, int doubles, int n_in, int n_out, double low, double high, int from, int to, void *block);
-int64_t fastfit_work(const job *jobs, int count);
+int fastfit_each(int level_number);
+int64_t fastfit_axis(int filter, int each, int down, int n_in, int n_out, double low, double high, int from, int to, void *block);
+int64_t fastfit_work(const job *jobs, int count, int level_number);
 void fastfit_fit(const job *jobs, int count, int level_number, uint8_t *memory);
 void fastfit_reduce(
     const uint8_t *src, int64_t src_row, int width, int height, int channels, int dtype, int fx, int fy, int weighted,
@@ -120,8 +121,13 @@ static source make_source(job *j, int left, int top, int right, int bottom) {
 
 /* ---- Weights. */
 
-/* Draw an axis of some lines of the result, and return which input lines Python would keep for it. */
-static axis *make_axis(int doubles, int n_in, int lines, int *begin, int *end) {
+/* The weights of an axis, as levels want them: of 8 bits in pairs and in quads, else as doubles. */
+typedef struct {
+    axis *pairs, *quads;
+} axes;
+
+/* Draw an axis of some lines of the result, and tell which input lines Python would keep for it. */
+static axes make_axes(int doubles, int down, int n_in, int lines, int *begin, int *end) {
     int filter = below(7), n_out = lines + (chance(3) ? below(40) : 0), from = below(n_out - lines + 1);
     double low = 0, high = n_in;
     if (chance(2)) {
@@ -129,13 +135,17 @@ static axis *make_axis(int doubles, int n_in, int lines, int *begin, int *end) {
         high = (float)(low + (n_in - low) * (0.02 + 0.98 * unit()));
         if (high > n_in) high = n_in;
     }
-    axis *a = allocated((size_t)fastfit_axis(filter, doubles, n_in, n_out, low, high, from, from + lines, NULL));
-    fastfit_axis(filter, doubles, n_in, n_out, low, high, from, from + lines, a);
-    double scale = (high - low) / n_out, around = SUPPORT[filter] * (scale > 1 ? scale : 1) + 2;
+    axis *made[2];
+    for (int i = 0; i < 2; i++) {
+        int each = doubles ? 1 : 2 + 2 * i;
+        made[i] = allocated((size_t)fastfit_axis(filter, each, down, n_in, n_out, low, high, from, from + lines, NULL));
+        fastfit_axis(filter, each, down, n_in, n_out, low, high, from, from + lines, made[i]);
+    }
+    double scale = (high - low) / n_out, around = SUPPORT[filter] * (scale > 1 ? scale : 1) + 5;
     int first = (int)(low + from * scale - around) - 1, last = (int)(low + (from + lines) * scale + around) + 1;
     *begin = first > 0 ? first : 0;
     *end = last < n_in ? last : n_in;
-    return a;
+    return (axes){made[0], made[1]};
 }
 
 /* ---- Results. */
@@ -204,7 +214,7 @@ static int is_same(const result *r, const uint8_t *other, const uint8_t *mine, u
 typedef struct {
     source source;
     result result;
-    axis *across, *down;
+    axes across, down;
     uint8_t *table;
     double *affine;
 } parts;
@@ -243,11 +253,11 @@ static void draw(job *j, parts *p) {
     if (chance(4)) {
         j->width = 1 + below(width < j->width ? width : j->width), j->left = left = below(width - j->width + 1), right = left + j->width;
     } else
-        j->across = p->across = make_axis(j->dtype != UINT8, width, j->width, &left, &right);
+        p->across = make_axes(j->dtype != UINT8, 0, width, j->width, &left, &right);
     if (chance(4)) {
         j->height = 1 + below(height < j->height ? height : j->height), j->top = top = below(height - j->height + 1), bottom = top + j->height;
     } else
-        j->down = p->down = make_axis(j->dtype != UINT8, height, j->height, &top, &bottom);
+        p->down = make_axes(j->dtype != UINT8, 1, height, j->height, &top, &bottom);
     j->height_first = chance(2);
     if (chance(2)) left = 0, top = 0, right = width, bottom = height; /* as it is given, nothing cut out */
     j->src_width = right;
@@ -272,10 +282,14 @@ static int run(int count) {
     for (int i = 0; i < count; i++) draw(&jobs[i], &all[i]);
     uint64_t given[MOST_JOBS];
     for (int i = 0; i < count; i++) given[i] = digest(&all[i].source);
-    size_t needed = (size_t)fastfit_work(jobs, count);
     uint8_t *made[MOST_LEVELS][MOST_JOBS];
     for (int level = 0; level < MOST_LEVELS; level++) {
         if (!(fastfit_levels() >> level & 1)) continue;
+        for (int i = 0; i < count; i++) {
+            jobs[i].across = fastfit_each(level) == 4 ? all[i].across.quads : all[i].across.pairs;
+            jobs[i].down = fastfit_each(level) == 4 ? all[i].down.quads : all[i].down.pairs;
+        }
+        size_t needed = (size_t)fastfit_work(jobs, count, level);
         uint8_t *memory = allocated(needed), before = (uint8_t)(0x5a + level);
         for (size_t i = 0; i < needed; i++) memory[i] = (uint8_t)bits();
         for (int i = 0; i < count; i++) {
@@ -295,8 +309,10 @@ static int run(int count) {
         }
     }
     for (int i = 0; i < count; i++) {
-        void *owned[] = {all[i].source.memory, all[i].result.written, all[i].across, all[i].down, all[i].table, all[i].affine};
-        for (int k = 0; k < 6; k++) free(owned[k]);
+        parts *p = &all[i];
+        void *owned[] = {p->source.memory, p->result.written, p->table, p->affine};
+        for (int k = 0; k < 4; k++) free(owned[k]);
+        free(p->across.pairs), free(p->across.quads), free(p->down.pairs), free(p->down.quads);
         for (int level = 0; level < MOST_LEVELS; level++)
             if (fastfit_levels() >> level & 1) free(made[level][i]);
     }
