@@ -24,7 +24,7 @@ enum { ROWS = 16 };        /* the most rows that a pass across works on at once 
 enum { PADDING = 32 };     /* bytes behind a row that a pass across may write over */
 
 /* Python names them in library.py. */
-enum level_number { PORTABLE, AVX2, AVX512, NEON };
+enum level_number { PORTABLE, AVX2, AVX512, NEON, DOTPROD };
 
 enum dtype { UINT8, UINT16, FLOAT32, FLOAT16 };
 
@@ -131,8 +131,8 @@ const level *level_at(int number);
 
 across_pass portable_across_8, portable_across_16, portable_across_float;
 down_pass portable_down_8, portable_down_16, portable_down_float;
-across_pass avx2_across_8, avx2_across_16, avx2_across_float, avx512_across_8, neon_across_8;
-down_pass avx2_down_8, avx2_down_16, avx2_down_float, avx512_down_8, neon_down_8;
+across_pass avx2_across_8, avx2_across_16, avx2_across_float, avx512_across_8, neon_across_8, dotprod_across_8;
+down_pass avx2_down_8, avx2_down_16, avx2_down_float, avx512_down_8, neon_down_8, dotprod_down_8;
 void premultiply_wide(const uint8_t *row, int dtype, int64_t pixels, int channels, float *dst);
 void unpremultiply_wide(float *row, int64_t pixels, int channels, float hidden);
 premultiplier premultiply, avx2_premultiply, neon_premultiply;

@@ -27,12 +27,47 @@ static int has_avx512(void) {
 }
 #endif
 
+#if defined(ARM64)
+/* Whether the processor has sdot. Only the system knows: the instruction that asks the processor is not for programs. */
+#if defined(__linux__)
+static long system_call(long number, long one, long two, long three) {
+    register long x0 __asm__("x0") = one;
+    register long x1 __asm__("x1") = two;
+    register long x2 __asm__("x2") = three;
+    register long x8 __asm__("x8") = number;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x8) : "memory");
+    return x0;
+}
+
+/* Linux tells a process in pairs of a key and a value. Without a C library they are read where it shows them. */
+static int has_dotprod(void) {
+    enum { OPENAT = 56, CLOSE = 57, READ = 63, HERE = -100, HWCAP = 16, DOT_PRODUCTS = 1 << 20 };
+    uint64_t entry[2];
+    int found = 0;
+    long file = system_call(OPENAT, HERE, (long)"/proc/self/auxv", 0);
+    if (file < 0) return 0;
+    while (!found && system_call(READ, file, (long)entry, sizeof entry) == sizeof entry)
+        found = entry[0] == HWCAP && (entry[1] & DOT_PRODUCTS) != 0;
+    system_call(CLOSE, file, 0, 0);
+    return found;
+}
+#elif defined(__APPLE__)
+static int has_dotprod(void) { return 1; } /* all of Apple's, since the M1 */
+#elif defined(_WIN32)
+/* A page that Windows shows to all processes, KUSER_SHARED_DATA: ProcessorFeatures begins at 0x274, and number 43 is
+   PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE. */
+static int has_dotprod(void) { return *(const volatile uint8_t *)(uintptr_t)(0x7ffe0000 + 0x274 + 43) != 0; }
+#else
+static int has_dotprod(void) { return 0; }
+#endif
+#endif
+
 /* Return which levels run here: bit N is set if level number N does. */
 EXPORT int fastfit_levels(void) {
 #if defined(X86_64)
     return 1 << PORTABLE | has_avx2() << AVX2 | has_avx512() << AVX512;
 #elif defined(ARM64)
-    return 1 << PORTABLE | 1 << NEON;
+    return 1 << PORTABLE | 1 << NEON | has_dotprod() << DOTPROD;
 #else
     return 1 << PORTABLE;
 #endif
@@ -64,6 +99,14 @@ static const level neon_level = {
     ROWS / 2,
     2,
 };
+static const level dotprod_level = {
+    {dotprod_across_8, portable_across_16, portable_across_float},
+    {dotprod_down_8, portable_down_16, portable_down_float},
+    neon_premultiply,
+    neon_unpremultiply,
+    ROWS / 2,
+    4,
+};
 #endif
 
 /* Return a level that this processor has. */
@@ -74,6 +117,7 @@ const level *level_at(int number) {
     case AVX512: return &avx512_level;
 #elif defined(ARM64)
     case NEON: return &neon_level;
+    case DOTPROD: return &dotprod_level;
 #endif
     default: return &portable_level;
     }

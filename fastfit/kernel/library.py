@@ -11,7 +11,7 @@ from fastfit.kernel.sources import LIBRARY, digest
 
 __all__ = ["ENVIRONMENT", "LEVELS", "NUMPY", "KernelError", "Library", "about", "chosen", "wanted"]
 
-LEVELS = ("portable", "avx2", "avx512", "neon")
+LEVELS = ("portable", "avx2", "avx512", "neon", "dotprod")
 """What the kernel is compiled for, each faster than those before it; the C code counts them in this order."""
 NUMPY = "numpy"
 """The level that needs no compiled kernel."""

@@ -6,58 +6,9 @@
 #include "kernel.h"
 
 #if defined(ARM64)
-#include <arm_neon.h>
-
-#define INLINE __attribute__((always_inline)) static inline
-
-enum { GROUP = 8 }; /* pixels that are read, and of the result made, at once */
+#include "neon.h"
 
 static const int VECTORS[5] = {0, 2, 2, 3, 4};
-
-/* Turn 8 x 8 bytes: the halves of the results are the first bytes of all, the second ones, and so on. */
-INLINE void turn(const uint8x8_t *given, uint8x16_t *turned) {
-    uint8x16_t a[4], b[4];
-    for (int i = 0; i < 4; i++)
-        a[i] = vzip1q_u8(vcombine_u8(given[i], given[i]), vcombine_u8(given[i + 4], given[i + 4]));
-    for (int i = 0; i < 2; i++) {
-        b[2 * i] = vzip1q_u8(a[i], a[i + 2]);
-        b[2 * i + 1] = vzip2q_u8(a[i], a[i + 2]);
-    }
-    for (int i = 0; i < 2; i++) {
-        turned[2 * i] = vzip1q_u8(b[i], b[i + 2]);
-        turned[2 * i + 1] = vzip2q_u8(b[i], b[i + 2]);
-    }
-}
-
-/* Load 8 pixels of a row, channel by channel. */
-INLINE void load(const uint8_t *row, int channels, int pixel, uint8x8_t *planes) {
-    if (pixel == 1)
-        planes[0] = vld1_u8(row);
-    else if (pixel == 2) {
-        uint8x8x2_t two = vld2_u8(row);
-        for (int c = 0; c < 2; c++) planes[c] = two.val[c];
-    } else if (pixel == 3) {
-        uint8x8x3_t three = vld3_u8(row);
-        for (int c = 0; c < 3; c++) planes[c] = three.val[c];
-    } else {
-        uint8x8x4_t four = vld4_u8(row);
-        for (int c = 0; c < channels; c++) planes[c] = four.val[c];
-    }
-}
-
-/* Store 8 pixels of a row. */
-INLINE void store(uint8_t *dst, int channels, const uint8x8_t *planes) {
-    if (channels == 1)
-        vst1_u8(dst, planes[0]);
-    else if (channels == 2)
-        vst2_u8(dst, ((uint8x8x2_t){{planes[0], planes[1]}}));
-    else if (channels == 3)
-        vst3_u8(dst, ((uint8x8x3_t){{planes[0], planes[1], planes[2]}}));
-    else
-        vst4_u8(dst, ((uint8x8x4_t){{planes[0], planes[1], planes[2], planes[3]}}));
-}
-
-INLINE uint8x8_t half(uint8x16_t v, int h) { return h ? vget_high_u8(v) : vget_low_u8(v); }
 
 /* Turn 8 pixels of 8 rows: of each pixel, `vectors` entries. */
 INLINE void gather_eight(
@@ -65,7 +16,7 @@ INLINE void gather_eight(
 ) {
     uint8x8_t planes[4][GROUP], loaded[4];
     for (int i = 0; i < 8; i++) {
-        load(rows[i] + at, channels, pixel, loaded);
+        load_eight(rows[i] + at, channels, pixel, loaded);
         for (int c = 0; c < channels; c++) planes[c][i] = loaded[c];
     }
     for (int c = 0; c < channels; c++) {
@@ -150,19 +101,13 @@ INLINE void make_eight(
 ) {
     const int vectors = VECTORS[channels];
     uint8x8_t made[4][GROUP], levels[4];
-    uint8x16_t turned[4][4];
     for (int i = 0; i < GROUP; i++) {
         int line = x + i < to ? x + i : to - 1, pairs = a->aligned ? axis_count(a)[line] : count;
         const uint16x8_t *entry = entries + (int64_t)(axis_first(a)[line] - begin) * vectors;
         multiply(entry, axis_pairs(a, line), pairs, vectors, levels);
         for (int v = 0; v < vectors; v++) made[v][i] = levels[v];
     }
-    for (int v = 0; v < vectors; v++) turn(made[v], turned[v]);
-    for (int row = 0; row < (channels == 1 ? 16 : 8); row++) {
-        uint8x8_t planes[4];
-        for (int c = 0; c < channels; c++) planes[c] = half(turned[channels == 1 ? row / 8 : c][row % 8 / 2], row & 1);
-        store(dst[row] + (int64_t)(x - from) * channels, channels, planes);
-    }
+    store_rows(made, channels, x - from, dst);
 }
 
 INLINE void across_by(
