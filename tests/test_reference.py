@@ -1,6 +1,7 @@
 """The NumPy reference of the kernel, beside Pillow."""
 
 import ast
+import platform
 import tracemalloc
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def test_weights_are_those_that_pillow_multiplies_floats_by(resample, n_in, n_ou
         assert not taps.weights[line, count:].any()
     identity = np.eye(n_in, dtype=np.float32)[..., None]
     expected = pillow(identity, (n_in, n_out), resample, box=(0, low, n_in, high))
-    np.testing.assert_array_equal(dense.astype(np.float32), expected[..., 0])
+    # Pillow's wheels for other processors are compiled with fused multiply-adds, which round once instead of twice.
+    is_exact = platform.machine() in {"x86_64", "AMD64"}
+    np.testing.assert_allclose(dense.astype(np.float32), expected[..., 0], rtol=0, atol=0 if is_exact else 1e-15)
 
 
 @given(st.data(), *[st.integers(1, 300)] * 2, st.sampled_from(FILTERS))
