@@ -60,7 +60,7 @@ def test_weights_are_those_that_pillow_multiplies_floats_by(resample, n_in, n_ou
         assert not taps.weights[line, count:].any()
     identity = np.eye(n_in, dtype=np.float32)[..., None]
     expected = pillow(identity, (n_in, n_out), resample, box=(0, low, n_in, high))
-    # Pillow's wheels for other processors are compiled with fused multiply-adds, which round once instead of twice.
+    # Pillow's wheels for other processors have fused multiply-adds, which round once instead of twice.
     is_exact = platform.machine() in {"x86_64", "AMD64"}
     np.testing.assert_allclose(dense.astype(np.float32), expected[..., 0], rtol=0, atol=0 if is_exact else 1e-15)
 
