@@ -65,7 +65,7 @@ static int64_t lay_out(work *w, int columns, uint8_t *base) {
         if (w->right - w->left > read) read = w->right - w->left;
     }
     int span = j->down ? j->down->span : 1, both = j->across && j->down && j->height_first;
-    w->group = j->channels == 1 ? ROWS : w->l->rows;
+    w->group = j->channels == 1 ? ROWS : j->dtype == UINT8 ? w->l->rows : ROWS / 2;
     w->across_first = j->across && !both;
     w->ring_lines = w->across_first || j->premultiply ? span + w->group : 0;
     w->pixel = w->across_first ? made_bytes(j) : pixel;
