@@ -5,11 +5,14 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from fastfit.errors import OptionError, describe
 from fastfit.threads import cores
 from fastfit.types import Image, as_integer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["AHEAD", "Done", "Item", "Runner", "runner"]
 
@@ -30,12 +33,16 @@ class _Threads:
 
     shares_memory = True
 
-    def __init__(self, n_jobs: int | None, source: Any) -> None:
+    def __init__(self, n_jobs: int | None, source: Any, *, streams: bool) -> None:
         most = max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize
+        self.streams = streams
         self.jobs = min(_as_jobs(-1 if n_jobs is None else n_jobs), most)
 
     def __call__(self, groups: Iterator[list[Item]], fitter: Fitter) -> Iterator[list[Image]]:
-        return _opened(map(fitter, groups)) if self.jobs == 1 else _in_threads(groups, fitter, self.jobs)
+        if self.jobs == 1:
+            return _opened(map(fitter, groups))
+        # Who takes results one by one has other work to do meanwhile.
+        return _in_threads(groups, fitter, self.jobs, helps=not self.streams)
 
 
 class _Joblib:
@@ -89,7 +96,7 @@ def runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool, str
         `backend` or `n_jobs` is wrong, or joblib works in processes and results are wanted `in_place`.
     """
     if backend == "threads":
-        return _Threads(n_jobs, source)
+        return _Threads(n_jobs, source, streams=streams)
     if backend != "joblib":
         raise OptionError("backend", "threads or joblib", describe(backend))
     found = _Joblib(n_jobs, streams=streams)
@@ -109,22 +116,51 @@ def _as_jobs(value: int) -> int:
     return number if number > 0 else max(1, cores() + 1 + number)
 
 
-def _in_threads(groups: Iterator[list[Item]], fitter: Fitter, jobs: int) -> Generator[list[Image], None, None]:
+class _Work:
+    """A group at work in a thread, or waiting for one; whoever waits for results may fit it instead."""
+
+    def __init__(self, pool: "Executor", fitter: Fitter, group: list[Item]) -> None:
+        self.future = pool.submit(fitter, group)
+        self.fitter, self.group = fitter, group
+        self.done: Done | None = None
+        self.process = os.getpid()
+
+    def take(self) -> bool:
+        """Fit the group in this thread if no other has begun; return whether."""
+        if self.done is not None or not self.future.cancel():
+            return False
+        self.done = self.fitter(self.group)
+        return True
+
+    def result(self) -> Done:
+        """Wait for the results."""
+        if self.done is not None:
+            return self.done
+        if os.getpid() != self.process:
+            raise RuntimeError("fit_many: a generator cannot go on in a forked process, where its threads are not")
+        return self.future.result()
+
+
+def _in_threads(
+    groups: Iterator[list[Item]], fitter: Fitter, jobs: int, *, helps: bool
+) -> Generator[list[Image], None, None]:
+    """Fit groups in threads; one of the `jobs` is this thread if it `helps`: to begin a thread takes 0.4 ms."""
     # Threads of the standard library: joblib's `Parallel` looks for results every 10 ms, which is as long as many
     # images take, and goes on however far its consumer is behind. Imported where it is used, for it loads logging.
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="fit_many")
-    wait, here = True, os.getpid()
+    pool = ThreadPoolExecutor(jobs - helps, thread_name_prefix="fit_many")
+    waiting: deque[_Work] = deque()
+    wait = True
 
-    def result(future: Future[Done]) -> Done:
-        if os.getpid() != here:
-            raise RuntimeError("fit_many: a generator cannot go on in a forked process, where its threads are not")
-        return future.result()
+    def result(work: _Work) -> Done:
+        while helps and not work.future.done() and any(each.take() for each in (work, *waiting)):
+            pass
+        return work.result()
 
     try:
-        futures = (pool.submit(fitter, group) for group in groups)
-        yield from _opened(map(result, _ahead(futures, AHEAD * jobs)))
+        works = (_Work(pool, fitter, group) for group in groups)
+        yield from _opened(map(result, _ahead(works, waiting, AHEAD * jobs)))
     except GeneratorExit:
         # Left half taken, perhaps by the garbage collector, in any thread: even in one of these.
         wait = False
@@ -133,18 +169,19 @@ def _in_threads(groups: Iterator[list[Item]], fitter: Fitter, jobs: int) -> Gene
         pool.shutdown(wait=wait, cancel_futures=True)
 
 
-def _ahead(futures: Iterator[_T], most: int) -> Iterator[_T]:
-    """Yield futures in their order, `most` behind the last one begun; an error comes when it is its turn."""
-    waiting: deque[_T] = deque()
+def _ahead(works: Iterator[_T], waiting: deque[_T], most: int) -> Iterator[_T]:
+    """Yield works in their order, `most` behind the last one begun; an error comes when it is its turn."""
     while True:
         try:
-            future = next(futures, None)
+            work = next(works, None)
         except Exception:
-            yield from waiting
+            while waiting:
+                yield waiting.popleft()
             raise
-        if future is None:
+        if work is None:
             break
-        waiting.append(future)
+        waiting.append(work)
         if len(waiting) > most:
             yield waiting.popleft()
-    yield from waiting
+    while waiting:
+        yield waiting.popleft()

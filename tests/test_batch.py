@@ -312,8 +312,9 @@ def test_one_thread_is_the_callers():
     assert set(seen) == {threading.get_ident()}
 
 
+@pytest.mark.parametrize("return_as", ["list", "generator"])
 @pytest.mark.parametrize(("jobs", "cores", "threads"), [(3, 1, 3), (-1, 3, 3), (-2, 4, 3), (-3, 5, 3)])
-def test_so_many_threads_work_at_once_and_no_more(monkeypatch, jobs, cores, threads):
+def test_so_many_threads_work_at_once_and_no_more(monkeypatch, jobs, cores, threads, return_as):
     monkeypatch.setattr(runners, "cores", lambda: cores)
     met, seen = threading.Barrier(threads), set()
 
@@ -321,9 +322,10 @@ def test_so_many_threads_work_at_once_and_no_more(monkeypatch, jobs, cores, thre
         seen.add(threading.get_ident())
         met.wait(10)
 
-    fit_many([Watched(look)] * (3 * threads), SPEC, n_jobs=jobs, return_as="list")
+    assert len([*fit_many([Watched(look)] * (3 * threads), SPEC, n_jobs=jobs, return_as=return_as)]) == 3 * threads
     assert len(seen) == threads
-    assert threading.get_ident() not in seen
+    # Who takes results one by one has other work to do.
+    assert (threading.get_ident() in seen) == (return_as == "list")
 
 
 @pytest.mark.parametrize("jobs", [-1, -2, -100])
