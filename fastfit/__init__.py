@@ -3,6 +3,7 @@
 import importlib
 import typing
 
+from fastfit.version import PIXELS as PIXELS
 from fastfit.version import __version__ as __version__
 
 # Type checkers see plain imports. What runs imports a name's module when the name is first used: NumPy and OpenCV
@@ -39,6 +40,7 @@ if typing.TYPE_CHECKING:
     from fastfit.types import Box, Size
 
 __all__ = [
+    "PIXELS",
     "Box",
     "Check",
     "CodecError",

@@ -342,8 +342,8 @@ def test_output_that_is_a_file_fits_nothing(capsys):
 def test_version():
     run = fastfit_command("--version")
     assert run.returncode == 0
-    first, second = run.stdout.decode().splitlines()
-    assert (first, second) == (f"fastfit {fastfit.__version__}", f"kernel: {about()}")
+    expected = [f"fastfit {fastfit.__version__}", f"kernel: {about()}", f"pixels: {fastfit.PIXELS}"]
+    assert run.stdout.decode().splitlines() == expected
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"]])

@@ -13,6 +13,7 @@ from encoded import saved, scene
 from outcomes import outcomes
 from PIL import Image, ImageOps
 
+import fastfit
 from fastfit import CodecError, Fit, Input, Output, cli, decode, encode, fit_bytes, fit_file, formats, probe
 from fastfit.bulk.sources import IMAGE_SUFFIXES
 from fastfit.codec import EXTENSIONS, EXTENSIONS_READ
@@ -169,8 +170,8 @@ def test_common_extensions_are_known(name):
 
 def test_command_lists_each_format_in_one_line(capsys):
     assert cli.main(["formats"]) == 0
-    head, *lines, kernel = capsys.readouterr().out.splitlines()
-    assert kernel == f"kernel: {about()}"
+    head, *lines, kernel, pixels = capsys.readouterr().out.splitlines()
+    assert (kernel, pixels) == (f"kernel: {about()}", f"pixels: {fastfit.PIXELS}")
     assert head.split() == ["format", "read", "by", "written", "files"]
     assert [line.split()[0] for line in lines] == list(SUPPORT)
     for line, found in zip(lines, SUPPORT.values(), strict=True):

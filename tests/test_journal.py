@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import SPEC, codes, counts, listed, photos, picture, plant, ran, rows, shard
+from planted import SPEC, codes, contents, counts, listed, photos, picture, plant, ran, rows, shard
 
 import fastfit
-from fastfit import Filters, Fit, Folder, Input, Listing, Npy, OptionError, Output, Shards
+from fastfit import Filters, Fit, Folder, Input, Listing, Npy, OptionError, Output, Shards, bulk
+from fastfit.bulk import summary
 from fastfit.bulk.journal import Journal, NoJournal, fingerprint, rows_of, settled
 from fastfit.bulk.seen import Seen, key
 
@@ -100,6 +101,7 @@ def test_row_of_a_fitted_source(src, out):
         "settings": fingerprint(run["settings"]),
     }
     assert run["version"] == fastfit.__version__
+    assert run["pixels"] == fastfit.PIXELS == "pillow-13"
     assert run["cwd"] == str(Path.cwd())
     assert run["settings"].keys() == {"sink", "fit", "input", "output", "filters", "dedupe"}
     assert Fit.from_dict(run["settings"]["fit"]) == SPEC
@@ -365,6 +367,46 @@ def test_shards_of_another_length_are_refused_by_name(src, out, options):
     ran(src, Shards(out / "%d.tar", size=2))
     with pytest.raises(OptionError, match=r"begun with \(.*size 2.*\), got .*size (3|null)"):
         ran(src, Shards(out / "%d.tar", **options))
+
+
+def with_pixels(report, pixels):
+    """Let the run of a journal have kept another contract, or none by name."""
+    first, *others = report.read_text().splitlines(keepends=True)
+    found = json.loads(first)
+    del found["run"]["pixels"]
+    if pixels is not None:
+        found["run"]["pixels"] = pixels
+    report.write_text(json.dumps(found) + "\n" + "".join(others))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("sink", [Folder, lambda out: Shards(out / "%d.tar"), lambda out: Npy(out / "a.npy")])
+def test_an_output_of_another_contract_is_refused(src, out, sink):
+    photos(src, "a.jpg", "b.jpg")
+    plant(src, "b.jpg", content=b"none")
+    report, _ = ran(src, sink(out))
+    with_pixels(report.path, "pillow-12")
+    before = contents(out.parent)
+    expected = "expected an output of this version's pixels, pillow-13, got one that was begun with pillow-12; "
+    for again in (
+        lambda: ran(src, sink(out)),
+        lambda: fastfit.retry(report.path, backend="threading"),
+        lambda: list(bulk.preview(src, sink(out), SPEC)),
+    ):
+        with pytest.raises(OptionError) as caught:
+            again()
+        assert str(caught.value).startswith(f"{report.path}: {expected}")
+    assert contents(out.parent) == before
+    assert counts(ran(src, sink(out), overwrite=True)[0]) == (1, 1, 0)
+    assert rows(report.path)[0]["run"]["pixels"] == fastfit.PIXELS
+
+
+def test_journals_that_name_no_contract_kept_this_one(src, out):
+    photos(src, "a.jpg", "b.jpg")
+    report, _ = ran(src, out)
+    with_pixels(report.path, None)
+    assert counts(ran(src, out)[0]) == (0, 0, 2)
+    assert f"pixels {fastfit.PIXELS}, " in "\n".join(summary.lines(summary.summarize(report.path)))
 
 
 def test_what_changes_no_byte_may_change(src, out):

@@ -19,6 +19,7 @@ from encoded import saved, scene
 import fastfit
 from fastfit import Fit, Input, Listing, Npy, OptionError, Shards, Size, bulk
 from fastfit.bulk import page, summary, thumbnails
+from fastfit.bulk.journal import fingerprint
 from fastfit.bulk.work import Work
 
 HOSTILE = '"><script>alert(1)<'  # names hold no slash
@@ -227,6 +228,8 @@ def test_lines_tell_the_numbers():
     found = summary.summarize(run(["src", "none.jpg"], "out"))
     told = list(summary.lines(found))
     assert told[0] == "3 fitted, 3 failed, 0 skipped; 1 enlarged"
+    settings = fingerprint(found.run["settings"])
+    assert told[1] == f"pixels {fastfit.PIXELS}, settings {settings}, fastfit {fastfit.__version__}"
     assert "      1 failed, not-found: none.jpg: No such file or directory" in told
     assert "      30x30       3 images   44.4% cropped    0.0% padded" in told
     assert told[told.index("most cropped:") + 1] == f"      66.7%  {Path('src', 'wide.jpg')}"
@@ -236,7 +239,11 @@ def test_lines_tell_the_numbers():
 
 def test_lines_of_a_run_in_which_all_failed(here):
     told = list(summary.lines(summary.summarize(journal(here, failed("not-found", ms=None)))))
-    assert told == ["0 fitted, 1 failed, 0 skipped; 0 enlarged", "      1 failed, not-found: x: not-found"]
+    assert told == [
+        "0 fitted, 1 failed, 0 skipped; 0 enlarged",
+        f"pixels pillow-13, settings {fingerprint({})}, fastfit 0",
+        "      1 failed, not-found: x: not-found",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,21 @@ def test_other_tars_read_shards(src, out):
         assert {(member.mtime, member.uid, member.uname, member.mode) for member in tar} == {(0, 0, "", 0o644)}
 
 
+@pytest.mark.quick
+def test_shards_tell_their_contract(src, out):
+    long = "n" * 150 + ".jpg"
+    photos(src, "a.jpg", "b.jpg", long)
+    shard(src / "s.tar", ("k/0.png", picture()), ("k/0.json", b"{}"))
+    ran([src, "s.tar"], Shards(out / "%d.tar", size=2))
+    for path in shards_of(out):
+        with tarfile.open(path) as tar:
+            assert tar.pax_headers == {}  # some readers refuse global headers
+            assert {member.gname for member in tar} == {fastfit.PIXELS}
+        listing = subprocess.run(["tar", "tvf", path], capture_output=True, check=True, text=True)
+        assert all(f"/{fastfit.PIXELS} " in line for line in listing.stdout.splitlines())
+    assert [each["__key__"] for each in samples(*shards_of(out))] == ["a", "b", "n" * 150, "k/0"]
+
+
 def test_names_of_any_bytes_in_shards(src, out):
     name = b"caf\xe9".decode(errors="surrogateescape")
     photos(src, f"{name}.jpg", "b.jpg")

@@ -15,7 +15,7 @@ from fastfit.files import checked
 from fastfit.options import Input, Output
 from fastfit.spec import Fit
 from fastfit.types import as_flag
-from fastfit.version import __version__
+from fastfit.version import PIXELS, __version__
 
 __all__ = ["Job"]
 
@@ -74,7 +74,7 @@ class Job:
         ------
         OptionError, OSError
         """
-        run = {"version": __version__, "cwd": os.getcwd(), "sink": self.sink.to_dict()}
+        run = {"version": __version__, "pixels": PIXELS, "cwd": os.getcwd(), "sink": self.sink.to_dict()}
         return Journal(self.report(path), self.settings(), run, anew=anew)
 
     def report(self, path: str | os.PathLike[str] | None) -> Path:

@@ -17,16 +17,25 @@ from typing import IO, Any, TypeAlias
 
 from fastfit.bulk.seen import key
 from fastfit.errors import OptionError
+from fastfit.version import PIXELS
 
-__all__ = ["Journal", "NoJournal", "Row", "fingerprint", "rows_of", "settled"]
+__all__ = ["Journal", "NoJournal", "Row", "contract", "fingerprint", "rows_of", "settled"]
 
 Row: TypeAlias = dict[str, Any]
 _BEGIN = b'{"source":'
+_UNNAMED = "pillow-13"
+"""The contract of journals that name none: those of the first version, which kept it."""
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
     """Return 16 digits that stand for settings."""
     return blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def contract(run: Mapping[str, Any]) -> str:
+    """Return the contract that a run's pixels keep, by the row that describes the run: see `fastfit.PIXELS`."""
+    found: str = run.get("pixels", _UNNAMED)
+    return found
 
 
 def rows_of(path: str | os.PathLike[str]) -> Iterator[tuple[int, Row]]:
@@ -89,14 +98,16 @@ class Journal:
     settings : mapping
         All that decides which bytes come out, as JSON has it.
     run : mapping
-        What else another run needs to go on from here; stands in the first row, with the settings.
+        What else another run needs to go on from here, and ``pixels``, the contract; stands in the first row, with
+        the settings.
     anew : bool
         Forget what the journal holds.
 
     Raises
     ------
     OptionError
-        It was begun with other settings, another run is writing it, or it is no journal.
+        It was begun with other settings or another contract of pixels, another run is writing it, or it is no
+        journal.
     OSError
     """
 
@@ -133,6 +144,7 @@ class Journal:
             if "run" in row:
                 base = row["run"].get("cwd", base)
                 self.anew_ns = row["run"].get("anew_ns", self.anew_ns)
+                self._check_pixels(contract(row["run"]))
                 self._compare(row["run"].get("settings", {}), settings)
             self._index.add(_absolute(base, row["source"]), at)
             if "end" in row:
@@ -144,6 +156,15 @@ class Journal:
         end = _whole_lines(self._file, size)
         if end < size:
             self._file.truncate(end)
+
+    def _check_pixels(self, begun: str) -> None:
+        """Refuse to mix pixels of two contracts in one output."""
+        if begun != PIXELS:
+            raise OptionError(
+                str(self.path),
+                f"an output of this version's pixels, {PIXELS}",
+                f"one that was begun with {begun}; choose another output, or begin this one anew with --overwrite",
+            )
 
     def _compare(self, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         if fingerprint(begun) == self.fingerprint:

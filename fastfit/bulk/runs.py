@@ -97,7 +97,8 @@ def run(
     Raises
     ------
     OptionError
-        An option is wrong; the output was begun with other settings, or holds what is none of ours.
+        An option is wrong; the output was begun with other settings or another contract of pixels, see
+        `fastfit.PIXELS`, or holds what is none of ours.
     OSError
         The journal or the folder of the results cannot be written.
     WorkerError

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from fastfit.bulk.journal import Row, rows_of, settled
+from fastfit.bulk.journal import Row, contract, fingerprint, rows_of, settled
 from fastfit.bulk.report import Tally
 from fastfit.bulk.seen import key
 from fastfit.bulk.work import enlargement
@@ -65,7 +65,7 @@ class Summary:
 
     path: str
     run: Mapping[str, Any]
-    """What the journal says of its run: ``version``, ``cwd``, ``sink``, ``settings``."""
+    """What the journal says of its run: ``version``, ``pixels``, ``cwd``, ``sink``, ``settings``."""
     counts: Counter[str]
     """How many were fitted, failed, skipped."""
     reasons: tuple[Reason, ...]
@@ -229,6 +229,9 @@ def lines(summary: Summary) -> Iterator[str]:
     counts = summary.counts
     told = ", ".join(f"{counts[status]} {status}" for status in ("fitted", "failed", "skipped"))
     yield f"{told}; {summary.enlarged} enlarged"
+    if summary.run:
+        settings, version = fingerprint(summary.run.get("settings", {})), summary.run.get("version", "unknown")
+        yield f"pixels {contract(summary.run)}, settings {settings}, fastfit {version}"
     if counts["fitted"]:
         yield (
             f"{amount(summary.bytes_in)} in, {amount(summary.bytes_out)} out;"

@@ -17,7 +17,7 @@ from fastfit.cli.groups import (
     add_sources,
 )
 from fastfit.kernel.library import about
-from fastfit.version import __version__
+from fastfit.version import PIXELS, __version__
 from fastfit.words import (
     CONVOLUTIONS,
     MAX_CROP,
@@ -64,11 +64,13 @@ presets of your own, in a file that --presets names:
 
 
 class _Version(argparse.Action):
-    """Tells the versions of the package and of its kernel; the kernel is looked at only if asked."""
+    """Tells the versions of the package, its kernel and its pixels; the kernel is looked at only if asked."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """Print and exit."""
-        sys.stdout.write(f"fastfit {__version__}\nkernel: {about()}\n")  # `exit` would write it to stderr
+        sys.stdout.write(
+            f"fastfit {__version__}\nkernel: {about()}\npixels: {PIXELS}\n"
+        )  # `exit` would write it to stderr
         parser.exit()
 
 
@@ -81,7 +83,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument(
-        "--version", action=_Version, nargs=0, help="show the version, and which compiled kernel runs here"
+        "--version",
+        action=_Version,
+        nargs=0,
+        help="show the version, which compiled kernel runs here, and which pixels it promises",
     )
     commands = whole.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     fit = commands.add_parser(

@@ -16,6 +16,7 @@ from fastfit.errors import ImageError, OptionError, describe
 from fastfit.options import Output
 from fastfit.spec import Fit
 from fastfit.types import as_integer
+from fastfit.version import PIXELS
 
 __all__ = ["Shards"]
 
@@ -25,6 +26,8 @@ _SIZE = 1000
 @dataclass(frozen=True, slots=True)
 class Shards:
     """Tar files of samples, as WebDataset reads them.
+
+    The group name of each member is `fastfit.PIXELS`, the contract that the pixels keep: ``tar tvf`` shows it.
 
     Parameters
     ----------
@@ -238,9 +241,12 @@ def key_of(name: str) -> tuple[str, str]:
 
 
 def _member(name: str, data: bytes) -> bytes:
-    """Return a member of a tar file, the same for the same name and data."""
+    """Return a member of a tar file, the same for the same name and data.
+
+    Its group is the contract: a global pax header would be the place for it, but some readers refuse those.
+    """
     info = tarfile.TarInfo(name)
-    info.size, info.mode = len(data), 0o644
+    info.size, info.mode, info.gname = len(data), 0o644, PIXELS
     header = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     return header + data + bytes(-len(data) % tarfile.BLOCKSIZE)
 
