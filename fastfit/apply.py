@@ -16,7 +16,7 @@ from fastfit.resample import Queue, Resampler, Steps, Task, kept_bytes, placer, 
 from fastfit.types import MOST_COLORED, Box, Image, Size
 from fastfit.words import FILLS, Layout, Resample
 
-__all__ = ["Look", "Recipe", "form", "recipe"]
+__all__ = ["Look", "Recipe", "form", "prepare", "recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,13 @@ def recipe(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) 
     key = (look, plan, given, kind, flat)
     found = _recipes.get(key)
     if found is None:
-        found = _made(*key)
+        found = prepare(*key)
         _recipes.put(key, found, found.nbytes)
     return found
 
 
-def _made(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) -> Recipe:
+def prepare(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool) -> Recipe:
+    """Return what `recipe` does, always prepared anew."""
     shape, dtype = _form(look, plan.dst, given, kind, flat=flat)
     channels, _ = look.conversion.form(given, kind)
     drawn = look.fill if isinstance(look.fill, str) and look.fill in FILLS else None

@@ -8,7 +8,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from fastfit.apply import MOST_BYTES, Look, Recipe, form, recipe
+from fastfit.apply import MOST_BYTES, Look, Recipe, form, prepare, recipe
 from fastfit.arrays import Fill, as_array, as_image, check_form
 from fastfit.checks import (
     as_bounds,
@@ -33,7 +33,7 @@ from fastfit.sizes import Rule, as_rule
 from fastfit.types import Box, Image, Size, SizeLike, as_box, as_flag, as_sequence, as_size
 from fastfit.words import CENTERINGS, LAYOUTS, MAX_CROP, RESAMPLES, Layout, Mode, Resample
 
-__all__ = ["Fit", "Options"]
+__all__ = ["Fit", "Options", "prepared"]
 
 
 class Options(TypedDict, total=False):
@@ -409,6 +409,15 @@ def _recipe_for(spec: Fit, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Reci
         found = recipe(spec._look, planned, shape[2] if len(shape) == 3 else 1, dtype, len(shape) == 2)
         _recipes.put(key, found, found.nbytes)
     return found
+
+
+def prepared(spec: Fit, planned: Plan, array: Image) -> Recipe:
+    """Return how `Fit.apply` fits an array by a plan, prepared for this one fit: nothing is kept.
+
+    See `fastfit.resample.by_kernel`, which chooses the kernel.
+    """
+    applied = _applied(planned, spec.resample, spec.reducing_gap)
+    return prepare(spec._look, applied, as_image(array).shape[2], array.dtype, array.ndim == 2)
 
 
 @lru_cache(maxsize=1024)

@@ -19,6 +19,12 @@ ENVIRONMENT = "FASTFIT_KERNEL"
 """The environment variable that chooses a level."""
 
 
+_STALE = (
+    "fastfit's compiled kernel is older than its sources. In a checkout pip install -e . rebuilds it; elsewhere, "
+    "pip install --force-reinstall --no-cache-dir fastfit does"
+)
+
+
 class KernelError(ImportError):
     """There is a compiled kernel, and it is not to be used."""
 
@@ -43,22 +49,21 @@ class Library:
         wide = ctypes.c_int64
 
         def function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-            found = getattr(library, f"fastfit_{name}")
+            found = getattr(library, f"fastfit_{name}", None)
+            if found is None:
+                raise KernelError(_STALE)
             found.restype, found.argtypes = result, arguments
             return cast(Callable[..., Any], found)
 
+        self.digest: str = function("source", ctypes.c_char_p)().decode()
+        if self.digest != digest():
+            raise KernelError(_STALE)
         self.axis = function("axis", wide, *[integer] * 5, real, real, integer, integer, pointer)
         self.work = function("work", wide, jobs, integer, integer)
         self.each = function("each", integer, integer)
         self.fit = function("fit", None, jobs, integer, integer, pointer)
         self.reduce = function("reduce", None, pointer, wide, *[integer] * 8, pointer, pointer)
-        self.digest: str = function("source", ctypes.c_char_p)().decode()
         self.made_by: str = function("compiler", ctypes.c_char_p)().decode()
-        if self.digest != digest():
-            raise KernelError(
-                "fastfit's compiled kernel is older than its sources. In a checkout pip install -e . rebuilds it; "
-                "elsewhere, pip install --force-reinstall --no-cache-dir fastfit does"
-            )
         bits: int = function("levels", integer)()
         self.runs = [name for bit, name in enumerate(LEVELS) if bits >> bit & 1]
         """The levels that this processor has."""

@@ -1,19 +1,17 @@
 """Resampling in two families that are never confused: Pillow's convolutions and OpenCV's interpolations."""
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastfit.kernel.library import NUMPY, chosen, wanted
 from fastfit.resample import reference
 from fastfit.resample.interpolate import INTERPOLATIONS, interpolate
-from fastfit.resample.native import Job, Native, Queue, is_aligned
+from fastfit.resample.native import Job, Queue, is_aligned
 from fastfit.resample.passes import HIDDEN, SUPPORT, Passes, plan_passes
+from fastfit.resample.running import by_kernel, kernel
 from fastfit.resample.store import Store, as_dtype, place
 from fastfit.types import Box, Image, Size
 
@@ -25,6 +23,7 @@ __all__ = [
     "Steps",
     "Store",
     "Task",
+    "by_kernel",
     "kept_bytes",
     "kernel",
     "placer",
@@ -111,21 +110,6 @@ def resample_into(image: Image, box: Box, out: Image, resample: str, *, alpha: b
     source, target = Size(image.shape[1], image.shape[0]), Size(out.shape[1], out.shape[0])
     window = Box(0, 0, *target)
     resampler(Task(source, image.shape[2], image.dtype, box, target, window, resample, alpha))(image, out)
-
-
-@cache
-def kernel() -> Native | None:
-    """Return the compiled kernel, or None where fits run in NumPy.
-
-    Raises
-    ------
-    OptionError, KernelError
-        See `fastfit.kernel.library.chosen`.
-    """
-    library, level = chosen()
-    if library is None and wanted() != NUMPY:
-        warnings.warn("fastfit has no compiled kernel here: fits run in NumPy, many times slower", stacklevel=2)
-    return None if library is None else Native(library, level)
 
 
 def placer(
