@@ -11,6 +11,7 @@ import cv2
 import fastfit
 from benchmarks.contenders import pillow_version
 from fastfit.kernel.library import chosen
+from fastfit.proof.machine import cpuinfo, processor
 
 __all__ = ["load", "machine"]
 
@@ -26,7 +27,7 @@ def machine() -> dict[str, str]:
         Name -> fact, all of it text that does not change while the machine runs.
     """
     return {
-        "cpu": _cpu("model name") or platform.processor() or platform.machine(),
+        "cpu": processor(),
         "processors": str(os.cpu_count()),
         "caches": _caches(),
         "vectors": _vectors(),
@@ -53,14 +54,8 @@ def load() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
 
 
-def _cpu(field: str) -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
-
-
 def _vectors() -> str:
-    flags = set(_cpu("flags").split())
+    flags = set(cpuinfo("flags").split())
     known = {"avx512f": "AVX-512", "avx2": "AVX2", "sse4_2": "SSE4.2"}
     found = [name for flag, name in known.items() if flag in flags]
     return found[0] if found else cv2.getCPUFeaturesLine().strip() or "unknown"

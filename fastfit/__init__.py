@@ -34,6 +34,7 @@ if typing.TYPE_CHECKING:
     from fastfit.options import Input, Output
     from fastfit.placement import Placement
     from fastfit.presets import Preset, mode_for, read_presets
+    from fastfit.proof import Selftest, selftest
     from fastfit.services import Payload, payload
     from fastfit.sizes import buckets
     from fastfit.spec import Fit
@@ -64,6 +65,7 @@ __all__ = [
     "Plan",
     "Preset",
     "Report",
+    "Selftest",
     "Shards",
     "Size",
     "SizeError",
@@ -88,6 +90,7 @@ __all__ = [
     "read_presets",
     "retry",
     "run",
+    "selftest",
     "stretch",
 ]
 
@@ -118,6 +121,7 @@ if not typing.TYPE_CHECKING:  # to a type checker any name would do
         "options": ("Input", "Output"),
         "placement": ("Placement",),
         "presets": ("Preset", "mode_for", "read_presets"),
+        "proof": ("Selftest", "selftest"),
         "services": ("Payload", "payload"),
         "sizes": ("buckets",),
         "spec": ("Fit",),

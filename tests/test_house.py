@@ -67,6 +67,7 @@ PARTS = {
     "functions": {"types", "words", "spec"},
     "runners": {"errors", "threads", "types"},
     "batch": {"errors", "runners", "threads", "types", "arrays", "resample", "spec"},
+    "proof": {"version", "errors", "types", "words", "kernel", "resample", "spec"},
     "codec": {"errors", "types", "words"},
     "options": {"errors", "types", "words", "presets", "codec"},
     "disk": {"errors", "codec"},
@@ -146,6 +147,7 @@ PARTS = {
         "services",
         "inspection",
         "comparison",
+        "proof",
     },
     "cli": {
         "version",
@@ -161,6 +163,7 @@ PARTS = {
         "inspection",
         "comparison",
         "bulk",
+        "proof",
         "__init__",
     },
     "__main__": {"cli"},
@@ -206,6 +209,7 @@ LIBRARIES = {
         "inspection",
         "comparison",
         "bulk",
+        "proof",
     },
     "cv2": {"resample", "border", "codec", "comparison", "threads"},
     "PIL": {"codec"},
@@ -229,7 +233,7 @@ CALLS = {
     "np.matmul": set(),
     "np.tensordot": set(),
     "np.vdot": set(),
-    "print": {"cli/__init__.py", "cli/formats.py", "cli/frames.py", "cli/runs.py"},
+    "print": {"cli/__init__.py", "cli/formats.py", "cli/frames.py", "cli/runs.py", "cli/selftest.py"},
     "sys.exit": {"__main__.py"},
 }
 

@@ -18,6 +18,7 @@ _HOMES = {
     **dict.fromkeys(("fit", "retry", "report"), "runs"),
     **dict.fromkeys(("presets", "check", "compare"), "frames"),
     "formats": "formats",
+    "selftest": "selftest",
 }
 """The module of each command, which has a function of the command's name."""
 
@@ -48,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as error:
         goes_on = "; without --overwrite the same command goes on from here"
-        print(f"fastfit: interrupted{'' if _HOMES.get(command) == 'frames' else goes_on}", file=sys.stderr)
+        print(
+            f"fastfit: interrupted{'' if _HOMES.get(command) in ('frames', 'selftest') else goes_on}",
+            file=sys.stderr,
+        )
         return 143 if isinstance(error, _Terminated) else 130
     finally:
         apart, sys.stderr = sys.stderr, own

@@ -198,6 +198,14 @@ def parser() -> argparse.ArgumentParser:
         help="list the formats that this installation reads and writes",
         description="List the formats that this installation reads and writes, and who reads them.",
     )
+    selftest = commands.add_parser(
+        "selftest",
+        help="test whether this machine makes the promised pixels; bug reports begin with its output",
+        description="Fit images whose results are known, at every level of the kernel that this machine has, and"
+        " tell whether the pixels are the promised ones. Takes a few seconds. Exit status: 0 they are, 1 they are"
+        " not, or the kernel cannot be used.",
+    )
+    selftest.add_argument("--json", action="store_true", help="print JSON, one object")
     return whole
 
 
