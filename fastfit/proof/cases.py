@@ -151,6 +151,8 @@ def _gaps() -> Iterator[Case]:
         if dtype == "uint8":
             box = (3.25, 2.5, 190.75, 88.0)
             yield _stretch((200, 90), channels, (11, 17), reducing_gap=3.0, box=box, resample="bicubic")
+            yield _stretch((401, 97), channels, (5, 3), reducing_gap=2.0)  # blocks of more than 257 samples
+            yield _stretch((31, 801), channels, (7, 3), reducing_gap=2.0)
 
 
 def _wide() -> Iterator[Case]:
