@@ -12,7 +12,7 @@ the contract has this name, none of these change:
   ``mks2013``, ``mks2021``), with alpha, `reducing_gap`, sub-pixel crops and windows, are Pillow 13's, bit for bit.
 - ``uint16``: exact sums, rounded once at the end.
 - Plans: which part of a source goes to which part of a result.
-- Tensors of 8-bit images: ``(x·scale - mean) / std`` of those pixels, computed in float64 and rounded once.
+- Tensors of these: ``(x·scale - mean) / std``, computed in float64, then rounded to the result's dtype.
 
 They hold at every level of the kernel, for any number of threads and workers. `fastfit.selftest` tests them.
 

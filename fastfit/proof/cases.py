@@ -172,7 +172,7 @@ def _wide() -> Iterator[Case]:
 def _tensors() -> Iterator[Case]:
     """Tensors: normalized, channels first and last."""
     for kind, layout, dtype in product(("uint8", "uint16", "float32"), ("HWC", "CHW"), ("float16", "float32")):
-        scale = {"uint8": 1 / 255, "uint16": 1 / 65535, "float32": 1.0}[kind]
+        scale = {"uint8": 1 / 255, "uint16": 1 / 65536, "float32": 1.0}[kind]  # halves, of float16
         options: dict[str, Any] = {"layout": layout, "dtype": dtype, "scale": scale}
         yield Case(Size(31, 23), 3, Fit((11, 7), "stretch", **options, **_MEAN_STD), kind)
         yield Case(Size(7, 5), 1, Fit((11, 9), "stretch", **options), kind)
