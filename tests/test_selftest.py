@@ -180,15 +180,15 @@ def off(monkeypatch, level, places, by=1):
 @pytest.mark.parametrize("level", LEVELS[1:])
 def test_a_sample_that_is_off_by_one_is_found(monkeypatch, capsys, level):
     off(monkeypatch, level, [(3, 4, 1)])
-    monkeypatch.setattr(proof, "levels_of", lambda _: [*{"portable", level}])
+    monkeypatch.setattr(proof, "levels_of", lambda _: [*{"portable", level, chosen()[1]}])
     assert cli.main(["selftest"]) == 1
     shown = capsys.readouterr().out.splitlines()
     case = "uint8 edges 61x47x3, Fit(size=(23, 17), mode='stretch')"
     assert f"{level}: {case}: 1 of 1173 samples differ, by at most 1" in shown
     wrong = f"FAILED: the pixels at {level} are not those of {fastfit.PIXELS}; please report all of this output"
     assert shown[-1] == wrong
-    mended = f"until this is mended: {ENVIRONMENT}=portable makes the promised pixels"
-    assert (mended in shown) == (level == chosen()[1] != "portable")
+    mended = any(line.startswith(f"until this is mended: {ENVIRONMENT}=") for line in shown)
+    assert mended == (level == chosen()[1] != "portable")
     assert cli.main(["selftest", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert not told["passed"]
