@@ -1,4 +1,8 @@
-"""The compiled kernel as a library: loads it, and says what it is. Needs no NumPy."""
+"""The compiled kernel as a library: loads it, and says what it is. Needs no NumPy.
+
+The kernel has no global state, and its memory is the caller's: threads may call it at the same time, with or
+without the interpreter's lock, as in free-threaded builds of Python.
+"""
 
 import ctypes
 import os
