@@ -227,16 +227,6 @@ INLINE void make_four(
     scatter(quads, channels, x - from, dst);
 }
 
-enum { CACHED = 8192 }; /* bytes of a row: images of shorter ones are in some cache; prefetching them costs 3 % */
-
-/* Ask for pixels [from, to) of all rows, which the next chunk reads; return how far they were asked for. */
-INLINE int prefetch(const strip *s, int from, int to) {
-    if (to > s->width) to = s->width;
-    for (; from < to; from += 64 / (int)s->pixel)
-        for (int i = 0; i < s->count; i++) _mm_prefetch((const char *)s->rows[i] + from * s->pixel, _MM_HINT_T0);
-    return from;
-}
-
 INLINE void across_by(
     const strip *s, int channels, const axis *a, int aligned, int count, int from, int to, uint8_t *const *dst,
     uint8_t *chunk
@@ -251,7 +241,7 @@ INLINE void across_by(
         int end = axis_first(a)[stop - 1] + a->span;
         gather(s, aligned, begin, end, entries);
         for (int ahead = end; x < stop; x += 4) {
-            if (s->width * s->pixel > CACHED)
+            if (is_far(s))
                 ahead = prefetch(s, ahead, end + axis_first(a)[x + 4 < stop ? x + 4 : stop - 1] - begin);
             make_four(entries, begin, a, aligned, count, channels, x, stop, from, dst);
         }
@@ -277,22 +267,13 @@ INLINE void across(
 }
 
 LEVEL void avx2_across_8(const strip *given, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
-    if (given->channels > 4 || chunk_lines(a) > MOST_CHUNKED) {
-        portable_across_8(given, a, from, to, dst, chunk);
-        return;
-    }
-    strip s = *given;
-    uint8_t *all[ROWS];
-    for (int i = 0; i < ROWS; i++) { /* rows that are not there are the last one once more */
-        int row = i < s.count ? i : s.count - 1;
-        s.rows[i] = given->rows[row];
-        all[i] = dst[row];
-    }
+    uint8_t *rows[ROWS];
+    strip s = filled(given, dst, rows);
     switch (s.channels) {
-    case 1: across(&s, 1, a, from, to, all, chunk); break;
-    case 2: across(&s, 2, a, from, to, all, chunk); break;
-    case 3: across(&s, 3, a, from, to, all, chunk); break;
-    default: across(&s, 4, a, from, to, all, chunk);
+    case 1: across(&s, 1, a, from, to, rows, chunk); return;
+    case 2: across(&s, 2, a, from, to, rows, chunk); return;
+    case 3: across(&s, 3, a, from, to, rows, chunk); return;
+    default: across(&s, 4, a, from, to, rows, chunk);
     }
 }
 #endif

@@ -109,13 +109,11 @@ INLINE void across(
 }
 
 INLINE void across_any(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk, int wide) {
-    int channels = chunk_lines(a) > MOST_CHUNKED ? 0 : s->channels;
-    switch (channels) {
+    switch (s->channels) {
     case 1: across(s, 1, a, from, to, dst, chunk, wide); return;
     case 2: across(s, 2, a, from, to, dst, chunk, wide); return;
     case 3: across(s, 3, a, from, to, dst, chunk, wide); return;
-    case 4: across(s, 4, a, from, to, dst, chunk, wide); return;
-    default: portable_level.across[wide ? FLOAT32 : UINT16](s, a, from, to, dst, chunk);
+    default: across(s, 4, a, from, to, dst, chunk, wide);
     }
 }
 

@@ -9,13 +9,8 @@
 #if defined(ARM64)
 #include "neon.h"
 
-#if defined(__clang__)
-#define TARGET __attribute__((target("dotprod")))
-#else
-#define TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
-#endif
-#define LEVEL TARGET
-#define DOT TARGET INLINE
+#define LEVEL DOTPROD_TARGET
+#define DOT DOTPROD_TARGET INLINE
 
 enum { READ = GROUP + 3 }; /* pixels of which eight entries are made, one for each of the first eight */
 
@@ -175,22 +170,13 @@ DOT void across(
 }
 
 LEVEL void dotprod_across_8(const strip *given, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk) {
-    if (given->channels > 4 || chunk_lines(a) > MOST_CHUNKED) {
-        portable_across_8(given, a, from, to, dst, chunk);
-        return;
-    }
-    strip s = *given;
-    uint8_t *all[ROWS];
-    for (int i = 0; i < ROWS; i++) { /* rows that are not there are the last one once more */
-        int row = i < s.count ? i : s.count - 1;
-        s.rows[i] = given->rows[row];
-        all[i] = dst[row];
-    }
+    uint8_t *rows[ROWS];
+    strip s = filled(given, dst, rows);
     switch (s.channels) {
-    case 1: across(&s, 1, a, from, to, all, chunk); break;
-    case 2: across(&s, 2, a, from, to, all, chunk); break;
-    case 3: across(&s, 3, a, from, to, all, chunk); break;
-    default: across(&s, 4, a, from, to, all, chunk);
+    case 1: across(&s, 1, a, from, to, rows, chunk); return;
+    case 2: across(&s, 2, a, from, to, rows, chunk); return;
+    case 3: across(&s, 3, a, from, to, rows, chunk); return;
+    default: across(&s, 4, a, from, to, rows, chunk);
     }
 }
 #endif

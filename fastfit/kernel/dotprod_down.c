@@ -4,19 +4,15 @@
 #include "kernel.h"
 
 #if defined(ARM64)
-#include <arm_neon.h>
+#include "neon.h"
 
-#if defined(__clang__)
-#define TARGET __attribute__((target("dotprod")))
-#else
-#define TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
-#endif
-#define INLINE TARGET __attribute__((always_inline)) static inline
+#define LEVEL DOTPROD_TARGET
+#define DOT DOTPROD_TARGET INLINE
 
 enum { BLOCK = 32 };
 
 /* Interleave 16 bytes of four rows: four vectors of quads. */
-INLINE void interleave(const uint8_t *const *rows, int64_t at, int8x16_t *quads) {
+DOT void interleave(const uint8_t *const *rows, int64_t at, int8x16_t *quads) {
     uint8x16_t row[4], two[4];
     for (int i = 0; i < 4; i++) row[i] = veorq_u8(vld1q_u8(rows[i] + at), vdupq_n_u8(128));
     for (int i = 0; i < 2; i++) {
@@ -30,7 +26,7 @@ INLINE void interleave(const uint8_t *const *rows, int64_t at, int8x16_t *quads)
     }
 }
 
-INLINE void block(const uint8_t *const *rows, int64_t at, const quad *weights, int count, uint8_t *dst) {
+DOT void block(const uint8_t *const *rows, int64_t at, const quad *weights, int count, uint8_t *dst) {
     const uint32_t start = (1u << (WEIGHT_BITS - 1)) + 128u * (uint32_t)weights->sum;
     int32x4_t low[8], middle[8], high[8];
     int16x4_t words[8];
@@ -58,12 +54,12 @@ INLINE void block(const uint8_t *const *rows, int64_t at, const quad *weights, i
     for (int i = 0; i < 8; i += 2) vst1_u8(dst + at + 4 * i, vqmovun_s16(vcombine_s16(words[i], words[i + 1])));
 }
 
-INLINE void row(const uint8_t *const *rows, int64_t n, const quad *weights, int count, uint8_t *dst) {
+DOT void row(const uint8_t *const *rows, int64_t n, const quad *weights, int count, uint8_t *dst) {
     for (int64_t at = 0; at + BLOCK <= n; at += BLOCK) block(rows, at, weights, count, dst);
     if (n % BLOCK) block(rows, n - BLOCK, weights, count, dst); /* some once more */
 }
 
-TARGET void dotprod_down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
+LEVEL void dotprod_down_8(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk) {
     const quad *weights = axis_quads(a, line);
     if (n < BLOCK) {
         portable_down_8(rows, n, a, line, dst, chunk);

@@ -115,6 +115,13 @@ static void tinted(const work *w, const uint8_t *row, uint8_t *dst) {
         premultiply_wide(row, j->dtype, w->right - w->left, j->channels, (float *)(void *)dst);
 }
 
+/* Let the level make rows of the result, or the portable one what others do not. */
+static void pass_across(const work *w, const strip *s, int dtype, uint8_t *const *dst) {
+    const axis *a = w->j->across;
+    const level *l = s->channels > 4 || chunk_lines(a) > MOST_CHUNKED ? &portable_level : w->l;
+    l->across[dtype](s, a, w->from, w->to, dst, w->chunk);
+}
+
 /* Make the ring's next lines: of a few source lines at once. */
 static void make_lines(work *w) {
     const job *j = w->j;
@@ -131,7 +138,7 @@ static void make_lines(work *w) {
         }
     }
     if (j->premultiply) s.width = w->right, s.pixel = made_bytes(j);
-    if (w->across_first) w->l->across[w->dtype](&s, j->across, w->from, w->to, dst, w->chunk);
+    if (w->across_first) pass_across(w, &s, w->dtype, dst);
     w->made += s.count;
 }
 
@@ -178,7 +185,7 @@ static void finish_tall(work *w, int y, int count) {
         s.rows[i] = w->tall + i * w->tall_row - w->left * pixel;
         dst[i] = w->flat + i * w->flat_row;
     }
-    w->l->across[dtype](&s, j->across, w->from, w->to, dst, w->chunk);
+    pass_across(w, &s, dtype, dst);
     for (int i = 0; i < count; i++) finish_row(j, w->l, dtype, dst[i], made_bytes(j), w->from, w->to, y + i);
 }
 

@@ -109,6 +109,7 @@ typedef struct {
 } strip;
 
 /* A pass across makes pixels [from, to) of the result, packed, of each row; it may write PADDING bytes behind them.
+   Only the portable level takes more than 4 channels, and axes of more than MOST_CHUNKED lines of a chunk.
    A pass down makes one row of `n` samples; `rows` are those that its line reads, of an even number for pairs.
    `chunk` is working memory of `chunk_bytes`. */
 typedef void across_pass(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk);
@@ -149,6 +150,29 @@ int chunk_lines(const axis *a);
 static inline int is_packed(const job *j, int64_t pixel, int64_t bytes) {
     int samples = j->channels == 1 || j->out_channel == bytes, pixels = j->width == 1 || j->out_pixel == pixel;
     return pixel == j->channels * bytes && samples && pixels;
+}
+
+/* Copy a strip and the rows of its result; rows that are not there are the last one once more. */
+__attribute__((always_inline)) static inline strip filled(const strip *given, uint8_t *const *dst, uint8_t **all) {
+    strip s = *given;
+    for (int i = 0; i < ROWS; i++) {
+        int row = i < s.count ? i : s.count - 1;
+        s.rows[i] = given->rows[row];
+        all[i] = dst[row];
+    }
+    return s;
+}
+
+enum { CACHED = 8192 }; /* bytes of a row: images of shorter ones are in some cache; prefetching them costs 3 % */
+
+static inline int is_far(const strip *s) { return s->width * s->pixel > CACHED; }
+
+/* Ask for pixels [from, to) of all rows, which the next chunk reads; return how far they were asked for. */
+__attribute__((always_inline)) static inline int prefetch(const strip *s, int from, int to) {
+    if (to > s->width) to = s->width;
+    for (; from < to; from += 64 / (int)s->pixel)
+        for (int i = 0; i < s->count; i++) __builtin_prefetch(s->rows[i] + from * s->pixel);
+    return from;
 }
 
 void finish_row(const job *j, const level *l, int dtype, uint8_t *row, int64_t pixel, int from, int to, int y);

@@ -6,6 +6,13 @@
 
 #include <arm_neon.h>
 
+/* For what has dot products. */
+#if defined(__clang__)
+#define DOTPROD_TARGET __attribute__((target("dotprod")))
+#else
+#define DOTPROD_TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
+#endif
+
 #define INLINE __attribute__((always_inline)) static inline
 
 enum { GROUP = 8 }; /* pixels that are read, and of the result made, at once */
