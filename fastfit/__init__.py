@@ -25,7 +25,7 @@ if typing.TYPE_CHECKING:
     )
     from fastfit.codec import ImageInfo, decode, encode, formats, probe
     from fastfit.comparison import Comparison, compare
-    from fastfit.errors import CodecError, FastfitError, ImageError, OptionError, SizeError
+    from fastfit.errors import CodecError, FastfitError, ImageError, KernelWarning, OptionError, SizeError
     from fastfit.files import fit_bytes, fit_file
     from fastfit.functions import cover, fit, pad, stretch
     from fastfit.geometry import Plan, plan
@@ -55,6 +55,7 @@ __all__ = [
     "ImageError",
     "ImageInfo",
     "Input",
+    "KernelWarning",
     "Listing",
     "Npy",
     "OptionError",
@@ -112,7 +113,7 @@ if not typing.TYPE_CHECKING:  # to a type checker any name would do
         ),
         "codec": ("ImageInfo", "decode", "encode", "formats", "probe"),
         "comparison": ("Comparison", "compare"),
-        "errors": ("CodecError", "FastfitError", "ImageError", "OptionError", "SizeError"),
+        "errors": ("CodecError", "FastfitError", "ImageError", "KernelWarning", "OptionError", "SizeError"),
         "files": ("fit_bytes", "fit_file"),
         "functions": ("cover", "fit", "pad", "stretch"),
         "geometry": ("Plan", "plan"),

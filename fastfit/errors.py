@@ -1,8 +1,8 @@
-"""The errors that fastfit raises; every one is also a `ValueError`."""
+"""The errors that fastfit raises; every one is also a `ValueError`. And its warning."""
 
 from typing import Any, Self
 
-__all__ = ["CodecError", "FastfitError", "ImageError", "OptionError", "SizeError"]
+__all__ = ["CodecError", "FastfitError", "ImageError", "KernelWarning", "OptionError", "SizeError"]
 
 
 class FastfitError(ValueError):
@@ -49,6 +49,10 @@ class OptionError(FastfitError):
 
 class CodecError(FastfitError):
     """Bytes that are no whole image, or an image that cannot be written as asked."""
+
+
+class KernelWarning(RuntimeWarning):
+    """There is no compiled kernel: fits run in NumPy, with the same pixels, many times slower."""
 
 
 def printable(text: str) -> str:

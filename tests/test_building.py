@@ -5,6 +5,7 @@ The quick tests use shell scripts as compilers. The tests of ``-m building`` ins
 
 import ctypes
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from installs import copied_checkout, installed, new_environment, pip
 
 ROOT = Path(__file__).parent.parent
 KERNEL = ROOT / "fastfit" / "kernel"
@@ -103,7 +105,8 @@ def compilers(tmp_path, monkeypatch):
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("LOG", str(log))
-    monkeypatch.delenv("CC", raising=False)
+    for name in ("CC", hatch_build.BUILD, hatch_build.PLATFORM):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
     def install(**scripts):
@@ -119,11 +122,30 @@ def hook(folder):
     return hatch_build.KernelHook(str(folder.parents[1]), {}, None, None, "", "wheel")
 
 
+def compiled(folder):
+    """Compile the kernel beside its sources and return the library."""
+    library = load(folder / "sources.py", "sources").LIBRARY
+    hatch_build.build(folder, library)
+    return library
+
+
+def made(folder, version="standard"):
+    """Let the hook work; return what it puts into the wheel, as text, and what it says of the wheel."""
+    build_data = {"force_include": {}, "pure_python": True}
+    working = hook(folder)
+    working.initialize(version, build_data)
+    included = build_data.pop("force_include")
+    contents = {inside: Path(outside).read_text() for outside, inside in included.items()}
+    working.finalize(version, build_data, "")
+    assert not any(map(os.path.exists, included))
+    return contents, build_data
+
+
 def test_own_compiler_comes_first_and_its_options_are_split_as_a_shell_does(folder, compilers, monkeypatch):
     calls = compilers(wrapped=WORKS, cc=WORKS, clang=WORKS)
     monkeypatch.setenv("CC", "wrapped gcc -m64 '-DNAME=two words'")
     assert hook(folder).dependencies() == []
-    assert hatch_build.build(folder).read_text() == "library\n"
+    assert compiled(folder).read_text() == "library\n"
     programs = [line for line in calls() if line in {"wrapped", "cc", "clang"}]
     assert programs == ["wrapped"] * 6  # the probe twice; each is compiled and linked
     assert calls()[:4] == ["wrapped", "gcc", "-m64", "-DNAME=two words"]
@@ -153,14 +175,14 @@ def test_compiler_that_fails_is_followed_by_the_next(folder, compilers, monkeypa
     calls = compilers(**scripts)
     monkeypatch.setenv("CC", "own")
     assert hook(folder).dependencies() == []
-    hatch_build.build(folder)
+    compiled(folder)
     assert "clang" in calls()
 
 
 def test_compiler_that_cannot_be_executed_is_followed_by_the_next(folder, compilers, tmp_path):
     calls = compilers(cc=WORKS, clang=WORKS)
     (tmp_path / "bin" / "cc").chmod(0o644)
-    hatch_build.build(folder)
+    compiled(folder)
     assert "clang" in calls()
     assert "cc" not in calls()
 
@@ -170,7 +192,7 @@ def test_without_a_compiler_zig_is_asked_for(folder, compilers, scripts):
     calls = compilers(**scripts, python=WORKS)
     assert hook(folder).dependencies() == [hatch_build.ZIG]
     assert "python" not in calls()
-    hatch_build.build(folder)
+    compiled(folder)
     after = calls()[calls().index("python") :]
     assert after[1:5] == ["-m", "ziglang", "cc", "-target"]
     assert {"-mcpu=baseline", "-fno-sanitize=undefined"} <= set(after)
@@ -183,7 +205,7 @@ def test_tests_use_the_zig_that_builds_ask_for():
 
 def test_kernel_is_compiled_for_no_processor_in_particular_and_told_its_digest(folder, compilers):
     calls = compilers(cc=WORKS)
-    hatch_build.build(folder)
+    compiled(folder)
     assert {*hatch_build.FLAGS, f'-DFASTFIT_SOURCE="{digest(folder)}"'} <= set(calls())
     assert not [option for option in calls() if option.startswith(("-march", "-mtune", "-Ofast", "-ffast-math"))]
 
@@ -192,7 +214,7 @@ def test_error_names_all_that_was_tried_and_what_helps(folder, compilers, monkey
     compilers(cc=FAILS, clang=PROBES, python="echo python: No module named ziglang >&2; exit 1")
     monkeypatch.setenv("CC", "nothing -m64")
     with pytest.raises(RuntimeError) as caught:
-        hatch_build.build(folder)
+        compiled(folder)
     tried, advice = str(caught.value).split("Install a C compiler")
     assert tried.splitlines() == [
         "no C compiler could compile the kernel. Tried:",
@@ -212,12 +234,135 @@ def test_error_names_all_that_was_tried_and_what_helps(folder, compilers, monkey
 
 def test_wheel_is_for_this_platform_and_holds_the_library(folder, compilers):
     compilers(cc=WORKS)
-    build_data = {"artifacts": ["/other"], "pure_python": True}
-    hook(folder).initialize("standard", build_data)
+    contents, build_data = made(folder)
     library = load(folder / "sources.py", "sources").LIBRARY
-    assert build_data["artifacts"] == ["/other", f"/fastfit/kernel/{library.name}"]
+    assert contents == {f"fastfit/kernel/{library.name}": "library\n"}
     assert build_data["pure_python"] is False
     assert re.fullmatch(r"py3-none-(linux|macosx|win)_\w+", build_data["tag"])
+    assert source_names(folder.parents[1]) == {"kernel.c", "kernel.h"}
+    assert not library.exists()  # a checkout is left as it is
+
+
+# ---- Without a compiler.
+
+
+def note(folder, version="standard"):
+    """Let the hook make a wheel without a kernel, and return its note."""
+    contents, build_data = made(folder, version)
+    assert build_data == {"pure_python": True, "tag": "py3-none-any"}
+    if version == "editable":
+        return json.loads((folder / "missing.json").read_text())
+    assert contents.keys() == {"fastfit/kernel/missing.json"}
+    return json.loads(contents["fastfit/kernel/missing.json"])
+
+
+@pytest.mark.parametrize("mode", ["", "auto"])
+def test_without_a_compiler_a_wheel_has_a_note_in_place_of_the_library(folder, compilers, monkeypatch, mode):
+    compilers(cc=FAILS, python="echo python: No module named ziglang >&2; exit 1")
+    monkeypatch.setenv(hatch_build.BUILD, mode)
+    found = note(folder)
+    assert found["reason"] == (
+        "no C compiler worked when fastfit was installed (cc: probe.c:1:10: fatal error: string.h: No such file "
+        "or directory; clang: not found; ziglang: python: No module named ziglang)"
+    )
+    again = "Install a C compiler, then run: pip install --force-reinstall --no-cache-dir --no-deps"
+    assert found["advice"] == f"{again} ."
+    (folder.parents[1] / "PKG-INFO").touch()  # as in an sdist
+    assert note(folder)["advice"] == f"{again} --no-binary fastfit fastfit"
+    assert not (folder / "missing.json").exists()
+
+
+def test_where_a_compiler_is_required_there_is_no_wheel_without(folder, compilers, monkeypatch):
+    compilers(cc=FAILS)
+    monkeypatch.setenv(hatch_build.BUILD, "require")
+    with pytest.raises(RuntimeError, match=r"no C compiler could compile the kernel\. Tried:\n  cc: probe"):
+        made(folder)
+
+
+def test_nothing_is_compiled_where_that_is_asked_for(folder, compilers, monkeypatch):
+    calls = compilers(cc=WORKS)
+    monkeypatch.setenv(hatch_build.BUILD, "none")
+    assert hook(folder).dependencies() == []
+    assert note(folder) == {"reason": "fastfit was installed with FASTFIT_BUILD=none", "advice": ""}
+    assert not calls()
+
+
+@pytest.mark.parametrize("value", ["no", "AUTO", "auto ", "1"])
+def test_an_unknown_way_to_build_is_an_error(folder, compilers, monkeypatch, value):
+    compilers(cc=WORKS)
+    monkeypatch.setenv(hatch_build.BUILD, value)
+    message = f"^FASTFIT_BUILD: expected auto, require or none, got {value!r}$"
+    for build in (hook(folder).dependencies, lambda: made(folder)):
+        with pytest.raises(ValueError, match=message):
+            build()
+
+
+def test_an_editable_install_has_the_library_or_the_note(folder, compilers, monkeypatch):
+    compilers(cc=WORKS)
+    library = load(folder / "sources.py", "sources").LIBRARY
+    assert made(folder, "editable")[0] == {}
+    assert library.read_text() == "library\n"
+    monkeypatch.setenv("PATH", "")
+    assert "pip install -e ." in note(folder, "editable")["advice"]
+    assert not library.exists()  # it may be of other sources
+
+
+def test_zig_is_not_asked_for_where_it_has_no_wheel(folder, compilers, monkeypatch):
+    compilers()
+    monkeypatch.setattr(hatch_build.sysconfig, "get_platform", lambda: "freebsd-14.1-release-amd64")
+    assert hook(folder).dependencies() == []
+
+
+# ---- For other platforms.
+
+
+@pytest.mark.parametrize(
+    ("platform", "suffix", "tag"),
+    [
+        ("linux-x86_64", "so", "manylinux_2_17_x86_64.manylinux2014_x86_64"),
+        ("linux-aarch64", "so", "manylinux_2_17_aarch64.manylinux2014_aarch64"),
+        ("macosx-10.13-x86_64", "dylib", "macosx_10_13_x86_64"),
+        ("macosx-11.0-arm64", "dylib", "macosx_11_0_arm64"),
+        ("win-amd64", "dll", "win_amd64"),
+        ("win-arm64", "dll", "win_arm64"),
+    ],
+)
+def test_zig_alone_compiles_for_a_platform_that_is_asked_for(
+    folder, compilers, monkeypatch, platform, suffix, tag
+):
+    calls = compilers(cc=WORKS, python=WORKS)
+    monkeypatch.setenv(hatch_build.PLATFORM, platform)
+    assert hook(folder).dependencies() == [hatch_build.ZIG]
+    contents, build_data = made(folder)
+    assert contents == {f"fastfit/kernel/fastfit_kernel.{suffix}": "library\n"}
+    assert build_data == {"pure_python": False, "tag": f"py3-none-{tag}"}
+    assert calls().count("cc") == calls().count("python") == 4  # `python -m ziglang cc`, and never cc itself
+    assert hatch_build.zig_target(platform) in calls()
+
+
+def test_for_a_platform_that_is_asked_for_a_library_is_required(folder, compilers, monkeypatch):
+    compilers(cc=WORKS)
+    monkeypatch.setenv(hatch_build.PLATFORM, "win-arm64")
+    with pytest.raises(RuntimeError, match="Tried:\n  ziglang: not found"):
+        made(folder)
+
+
+def test_the_wheel_for_all_other_platforms_says_how_to_compile(folder, compilers, monkeypatch):
+    compilers(cc=WORKS)
+    monkeypatch.setenv(hatch_build.PLATFORM, "any")
+    assert hook(folder).dependencies() == []
+    found = note(folder)
+    assert found["reason"] == "fastfit has no compiled wheel for this platform"
+    assert found["advice"].endswith("--force-reinstall --no-cache-dir --no-deps --no-binary fastfit fastfit")
+
+
+def test_an_unknown_platform_is_an_error(folder, compilers, monkeypatch):
+    compilers(cc=WORKS)
+    monkeypatch.setenv(hatch_build.PLATFORM, "linux-mips")
+    with pytest.raises(
+        ValueError, match=r"^FASTFIT_PLATFORM: expected any or one of linux-x86_64, .* 'linux-mips'$"
+    ):
+        hook(folder).dependencies()
 
 
 def test_library_in_use_is_replaced_and_not_written_to(folder, compilers):
@@ -225,7 +370,7 @@ def test_library_in_use_is_replaced_and_not_written_to(folder, compilers):
     library = load(folder / "sources.py", "sources").LIBRARY
     library.write_text("old\n")
     with library.open() as mapped:
-        assert hatch_build.build(folder) == library
+        assert compiled(folder) == library
         assert mapped.read() == "old\n"
     assert library.read_text() == "library\n"
     assert [path for path in folder.iterdir() if library.stem in path.name] == [library]
@@ -275,30 +420,12 @@ def test_zig_is_told_the_platform(monkeypatch, name, abi, expected):
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of what Git knows, and of what it would add."""
-    copy = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).exists():  # deleted, and not yet committed
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
-    assert not [*copy.rglob("fastfit_kernel*.so")]
-    return copy
+    return copied_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """The Python of an empty virtual environment."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    return folder / "bin" / "python"
-
-
-def pip(python, *arguments, cwd):
-    run = subprocess.run([python, "-m", "pip", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    return new_environment(tmp_path_factory.mktemp("environment"))
 
 
 def source_names(tree):
@@ -313,13 +440,6 @@ def check_kernel(folder, checkout):
     assert digest(folder).encode() in library.read_bytes()
     code = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, library], check=True)
-
-
-def installed(python):
-    """Return the kernel's folder in the site-packages of an environment."""
-    code = "import sysconfig; print(sysconfig.get_path('platlib'))"
-    found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    return Path(found.stdout.strip()) / "fastfit" / "kernel"
 
 
 @pytest.mark.building
@@ -337,7 +457,7 @@ def test_first_command_of_the_readme_needs_no_compiler(checkout, tmp_path):
         ["/bin/sh", "-euc", command], cwd=clone, env=bare, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    check_kernel(installed(clone / ".venv" / "bin" / "python"), checkout)
+    check_kernel(installed(clone / ".venv" / "bin" / "python") / "kernel", checkout)
     assert len(list((clone / "out").iterdir())) == 5
 
 
@@ -377,7 +497,7 @@ def test_sdist_holds_the_sources_alone_and_installs(checkout, environment, tmp_p
     assert {"hatch_build.py", f"{hatch_build.KERNEL}/sources.py", *sources} <= names
     assert not [name for name in names if name.endswith((".so", ".dylib", ".dll", ".o"))]
     pip(environment, "install", "--no-deps", "--force-reinstall", sdist, cwd=tmp_path)
-    check_kernel(installed(environment), checkout)
+    check_kernel(installed(environment) / "kernel", checkout)
 
 
 # ---- What compilers say about the sources.

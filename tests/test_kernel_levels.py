@@ -1,5 +1,6 @@
 """Which level of the kernel runs: chosen by the environment, and what happens where there is none."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,9 +13,10 @@ import fastfit
 from fastfit import OptionError
 from fastfit.kernel import library
 from fastfit.kernel.library import ENVIRONMENT, LEVELS, NUMPY, Library, chosen
-from fastfit.kernel.sources import LIBRARY
+from fastfit.kernel.sources import LIBRARY, MISSING
 
 PACKAGE = Path(fastfit.__file__).parent
+SAMPLES = Path(__file__).parent.parent / "samples"
 POSSIBLE = (NUMPY, *Library().runs)
 
 # Fits 8-bit images in many ways. Prints a digest of the results, and the warnings.
@@ -145,18 +147,73 @@ def test_a_library_that_cannot_be_loaded_is_refused(copy):
     assert "KernelError: fastfit's compiled kernel cannot be loaded (" in done.stderr.splitlines()[-1]
 
 
-def test_without_a_library_there_is_one_warning_and_numpy(copy, digest):
+@pytest.fixture
+def bare(copy):
+    """A copy of the package without a library, and its note."""
     (copy / "fastfit" / "kernel" / LIBRARY.name).unlink()
-    done = run(FITS, "", copy)
+    (copy / "fastfit" / "kernel" / MISSING.name).unlink(missing_ok=True)
+    return copy
+
+
+def write_note(package, reason, advice):
+    note = {"reason": reason, "advice": advice}
+    (package / "fastfit" / "kernel" / MISSING.name).write_text(json.dumps(note))
+
+
+ABOUT = "from fastfit.kernel.library import about; print(about())"
+
+
+def test_without_a_library_there_is_one_warning_with_the_reason_and_numpy(bare, digest):
+    write_note(bare, "no compiler worked (cc: not found)", "Run: pip install --force-reinstall")
+    done = run(FITS, "", bare)
     assert done.returncode == 0, done.stderr
     found, warned, warning = done.stdout.strip().split(maxsplit=2)
     assert (found, warned) == (digest, "1")
-    assert "NumPy" in warning
-    assert run(FITS, NUMPY, copy).stdout.split() == [digest, "0"]  # no warning: it was asked for
+    assert warning == (
+        "fastfit has no compiled kernel here: fits have the same pixels, but take about 50 times as long. The "
+        "reason: no compiler worked (cc: not found). Run: pip install --force-reinstall"
+    )
+    assert run(ABOUT, "", bare).stdout == "numpy (no compiler worked (cc: not found))\n"
+    # No warning: it was asked for.
+    assert run(FITS, NUMPY, bare).stdout.split() == [digest, "0"]
+    assert run(ABOUT, NUMPY, bare).stdout == "numpy\n"
 
 
-def test_without_a_library_no_level_can_be_asked_for(copy):
-    (copy / "fastfit" / "kernel" / LIBRARY.name).unlink()
-    done = run(FITS, "portable", copy)
+def test_what_was_never_compiled_has_a_warning_without_a_note(bare):
+    done = run(FITS, "", bare)
+    assert "The reason: it was never compiled. In a checkout, run: pip install -e ." in done.stdout
+    assert run(ABOUT, "", bare).stdout == "numpy (it was never compiled)\n"
+
+
+def test_an_installation_without_a_kernel_on_purpose_does_not_warn(bare, digest):
+    write_note(bare, "fastfit was installed with FASTFIT_BUILD=none", "")
+    assert run(FITS, "", bare).stdout.split() == [digest, "0"]
+    assert run(ABOUT, "", bare).stdout == "numpy (fastfit was installed with FASTFIT_BUILD=none)\n"
+
+
+def test_the_warning_can_be_told_apart(bare):
+    code = """if True:
+        import warnings, numpy, fastfit
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", fastfit.KernelWarning)
+        print(fastfit.fit(numpy.zeros((4, 4), "u1"), (2, 2)).shape, fastfit.KernelWarning.__mro__[1].__name__)
+    """
+    assert run(code, "", bare).stdout == "(2, 2) RuntimeWarning\n"
+
+
+def test_a_run_of_many_workers_warns_once(bare):
+    out = bare / "out"
+    arguments = ["fit", str(SAMPLES), "-o", str(out), "--size", "64x36", "--jobs", "2"]
+    done = run(f"import sys; from fastfit.cli import main; sys.exit(main({arguments}))", "", bare)
+    assert done.returncode == 0, done.stderr
+    assert len(list(out.iterdir())) == 5
+    assert done.stderr.count("KernelWarning: fastfit has no compiled kernel here") == 1
+
+
+def test_without_a_library_no_level_can_be_asked_for(bare):
+    done = run("from fastfit.kernel.library import chosen; chosen()", "portable", bare)
     assert done.returncode == 1
-    assert f"KernelError: {ENVIRONMENT}: expected numpy" in done.stderr.splitlines()[-1]
+    message = (
+        f"KernelError: {ENVIRONMENT}: expected numpy, for there is no compiled kernel here: it was never compiled"
+    )
+    assert message in done.stderr.splitlines()[-1]

@@ -8,6 +8,7 @@ import signal
 import struct
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from fastfit.bulk.items import Item, Result
 from fastfit.bulk.work import Work
 from fastfit.codec import listens, stop_listening
+from fastfit.errors import KernelWarning
 from fastfit.threads import single_thread_for_good
 
 __all__ = ["Batch", "ProcessWorker", "Pulse", "ThreadWorker", "Worker", "WorkerDiedError"]
@@ -251,6 +253,7 @@ def _begin(folder: str, work: Work, pulse: str, parent: int) -> None:
     # An interrupt from the keyboard goes to all processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    warnings.simplefilter("ignore", KernelWarning)  # the first process has warned
     os.chdir(folder)
     single_thread_for_good()
     _here.update(work=work, pulse=_mapped(pulse))

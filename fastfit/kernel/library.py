@@ -5,15 +5,28 @@ without the interpreter's lock, as in free-threaded builds of Python.
 """
 
 import ctypes
+import json
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from fastfit.errors import OptionError, describe
-from fastfit.kernel.sources import LIBRARY, digest
+from fastfit.errors import KernelWarning, OptionError, describe
+from fastfit.kernel.sources import LIBRARY, MISSING, digest
 
-__all__ = ["ENVIRONMENT", "LEVELS", "NUMPY", "KernelError", "Library", "about", "chosen", "wanted"]
+__all__ = [
+    "ENVIRONMENT",
+    "LEVELS",
+    "NUMPY",
+    "KernelError",
+    "Library",
+    "about",
+    "chosen",
+    "missing",
+    "wanted",
+    "warn_if_missing",
+]
 
 LEVELS = ("portable", "avx2", "avx512", "neon", "dotprod")
 """What the kernel is compiled for, each faster than those before it; the C code counts them in this order."""
@@ -44,7 +57,9 @@ class Library:
 
     def __init__(self) -> None:
         if not LIBRARY.exists():
-            raise KernelError(f"{ENVIRONMENT}: expected {NUMPY}, for there is no compiled kernel here")
+            raise KernelError(
+                f"{ENVIRONMENT}: expected {NUMPY}, for there is no compiled kernel here: {missing().reason}"
+            )
         try:
             library = ctypes.CDLL(os.fspath(LIBRARY))
         except OSError as error:
@@ -106,7 +121,34 @@ def wanted() -> str:
     return os.environ.get(ENVIRONMENT, "")
 
 
+class Missing(NamedTuple):
+    """Why there is no compiled kernel, and what mends it: nothing if somebody asked for that."""
+
+    reason: str
+    advice: str
+
+
+def missing() -> Missing:
+    """Return why there is no compiled kernel, as the build noted it."""
+    try:
+        return Missing(**json.loads(MISSING.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Missing("it was never compiled", "In a checkout, run: pip install -e .")
+
+
+def warn_if_missing() -> None:
+    """Warn that fits run in NumPy, unless somebody asked for that."""
+    if wanted() == NUMPY or LIBRARY.exists():
+        return
+    reason, advice = missing()
+    if advice:
+        text = "fastfit has no compiled kernel here: fits have the same pixels, but take about 50 times as long"
+        warnings.warn(f"{text}. The reason: {reason}. {advice}", KernelWarning, stacklevel=4)
+
+
 def about() -> str:
     """Return in one line which level runs, by which compiler it was made, and of which sources."""
     library, level = chosen()
-    return level if library is None else f"{level}, {library.made_by}, sources {library.digest}"
+    if library is not None:
+        return f"{level}, {library.made_by}, sources {library.digest}"
+    return level if wanted() or LIBRARY.exists() else f"{level} ({missing().reason})"

@@ -13,6 +13,9 @@ _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 # The compiled library for this platform, next to its sources.
 LIBRARY = FOLDER / f"fastfit_kernel{_SUFFIX}"
 
+# In its place, where the build made none: a JSON object, `reason` and `advice`. Without advice nobody is warned.
+MISSING = FOLDER / "missing.json"
+
 
 def digest() -> str:
     """Return a hash that changes with any C source or header of the kernel.

@@ -1,12 +1,11 @@
 """Which kernel fits run by: the one of this process, or, for trials, another."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
-from fastfit.kernel.library import NUMPY, chosen, wanted
+from fastfit.kernel.library import chosen, warn_if_missing
 from fastfit.resample.native import Native
 
 __all__ = ["by_kernel", "kernel"]
@@ -43,6 +42,5 @@ def by_kernel(native: Native | None) -> Iterator[None]:
 @cache
 def _default() -> Native | None:
     library, level = chosen()
-    if library is None and wanted() != NUMPY:
-        warnings.warn("fastfit has no compiled kernel here: fits run in NumPy, many times slower", stacklevel=3)
+    warn_if_missing()
     return None if library is None else Native(library, level)
