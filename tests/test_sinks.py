@@ -245,8 +245,6 @@ def test_shards_tell_their_contract(src, out):
         with tarfile.open(path) as tar:
             assert tar.pax_headers == {}  # some readers refuse global headers
             assert {member.gname for member in tar} == {fastfit.PIXELS}
-        listing = subprocess.run(["tar", "tvf", path], capture_output=True, check=True, text=True)
-        assert all(f"/{fastfit.PIXELS} " in line for line in listing.stdout.splitlines())
     assert [each["__key__"] for each in samples(*shards_of(out))] == ["a", "b", "n" * 150, "k/0"]
 
 
