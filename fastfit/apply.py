@@ -135,7 +135,7 @@ def prepare(look: Look, plan: Plan, given: int, kind: np.dtype[Any], flat: bool)
     is_padded = shown != (0, 0, *plan.dst)
     if is_padded and drawn in ("reflect", "blur") and plan.canvas is not None:
         # These borders are made of all of the picture, and not only of what the window shows.
-        cut = _cut_out(recipe(look, plan.whole, given, kind, False), plan.canvas, plan.dst)
+        cut = _cut_out(prepare(look, plan.whole, given, kind, False), plan.canvas, plan.dst)
         return Recipe(shape, dtype, look.layout == "CHW", cut, (0, 0, *plan.dst), None, None, alpha=False)
     border = look.conversion.levels(fill, channels, dtype) if is_padded and drawn is None else None
     alpha = look.alpha and given in (2, 4)

@@ -82,9 +82,9 @@ def fit_many(
         What is done to each. For an array every result must have the same shape and dtype: with `channels`, grey,
         RGB and RGBA images may be mixed.
     n_jobs : int, optional
-        Threads: a number, -1 for one on each core (the default), -2 for one less, and so on. The calling thread
-        is one of them, except for the generator. With ``backend="joblib"``, joblib's `n_jobs`; by default that
-        of `parallel_config`.
+        Threads: a number, -1 for one on each core (the default), -2 for one less, and so on. 1 works in the
+        calling thread. For a list or a stack of images, the calling thread is one of them, unless a generator
+        is wanted. With ``backend="joblib"``, joblib's `n_jobs`; by default that of `parallel_config`.
     out : ndarray, (N, *shape), optional
         Written and returned instead of a new array; of the dtype and the shape that ``spec.form`` tells, N the
         number of images, any strides. It may be the NumPy view of a torch tensor in pinned or shared memory.

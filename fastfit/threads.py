@@ -2,8 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import cv2
 
@@ -24,7 +23,8 @@ class _Limits:
     """How many blocks want the limit, and what was there before."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # Of a block that is left unfinished, the collector may end it in a thread that has the lock.
+        self.lock = threading.RLock()
         self.depth = 0
         self.before = 0
 
@@ -38,26 +38,40 @@ class _Limits:
 _limits = _Limits()
 
 
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Limit OpenCV to one thread in this process.
+class _Limit(AbstractContextManager[None]):
+    """A block that wants the limit. It ends with the object, at the latest: an interrupt may skip its end."""
+
+    def __init__(self) -> None:
+        self.limits = _limits
+        self.inside = False
+
+    def __enter__(self) -> None:
+        with self.limits.lock:
+            if self.limits.depth == 0:
+                self.limits.before = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            self.limits.depth += 1
+            self.inside = True
+
+    def __exit__(self, *_: object) -> None:
+        with self.limits.lock:
+            if not self.inside:
+                return
+            self.limits.depth -= 1
+            self.inside = False
+            if self.limits.depth == 0:
+                self.limits.take_back()
+
+    __del__ = __exit__
+
+
+def single_threaded() -> AbstractContextManager[None]:
+    """Return a block that limits OpenCV to one thread in this process.
 
     What was there before comes back when the last of overlapping blocks ends, in whichever threads they are. A
     process forked meanwhile begins without the limit.
     """
-    limits = _limits
-    with limits.lock:
-        if limits.depth == 0:
-            limits.before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        limits.depth += 1
-    try:
-        yield
-    finally:
-        with limits.lock:
-            limits.depth -= 1
-            if limits.depth == 0:
-                limits.take_back()
+    return _Limit()
 
 
 def _begin_anew() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count, cycle, islice
@@ -17,6 +18,7 @@ from pictures import picture
 from PIL import Image
 
 from fastfit import Fit, ImageError, OptionError, fit_many, runners
+from fastfit.resample import Queue
 
 SPEC = Fit("17x13")
 TINY = Fit("5x3", resample="box")
@@ -326,6 +328,57 @@ def test_so_many_threads_work_at_once_and_no_more(monkeypatch, jobs, cores, thre
     assert len(seen) == threads
     # Who takes results one by one has other work to do.
     assert (threading.get_ident() in seen) == (return_as == "list")
+
+
+class Lazy:
+    """A sequence that makes its images when they are asked for, and counts those that are alive."""
+
+    def __init__(self, number):
+        self.number, self.alive, self.most = number, 0, 0
+
+    def __len__(self):
+        return self.number
+
+    def __iter__(self):
+        for _ in range(self.number):
+            image = Watched(array=pictures(1)[0].copy())
+            self.alive += 1
+            self.most = max(self.most, self.alive)
+            weakref.finalize(image, self._lost)
+            yield image
+            del image
+
+    def _lost(self):
+        self.alive -= 1
+
+
+@pytest.mark.parametrize("return_as", WAYS)
+def test_images_that_are_made_one_by_one_are_not_kept(return_as):
+    images = Lazy(60)
+    assert len([*fit_many(images, SPEC, n_jobs=2, return_as=return_as)]) == 60
+    assert images.most <= 2 * runners.AHEAD + 4
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_errors_of_the_kernel_come_when_it_is_their_turn(monkeypatch, jobs):
+    run = Queue.run
+
+    def fails(self):
+        if any(image[0, 0, 0] == 9 for _, _, image, _ in self.jobs):
+            raise MemoryError
+        run(self)
+
+    def slow():
+        time.sleep(0.1)
+        raise ImageError("image", "a picture", "none")
+
+    monkeypatch.setattr(Queue, "run", fails)
+    images = [np.full((40, 30, 3), 9 * (number > 3), np.uint8) for number in range(12)]
+    with pytest.raises(MemoryError):
+        fit_many(images, SPEC, n_jobs=jobs)
+    images[0] = Watched(slow)
+    with pytest.raises(ImageError, match=r"images\[0\]"):
+        fit_many(images, SPEC, n_jobs=jobs, return_as="list")
 
 
 @pytest.mark.parametrize("jobs", [-1, -2, -100])

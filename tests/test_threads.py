@@ -305,3 +305,12 @@ forked(drop, {end})
 print(len(list(results)))
 """
     assert run_script(tmp_path / "fork.py", FORK + script) == [*CHILD, "49"]
+
+
+def test_a_block_that_was_left_without_its_end_ends_with_it():
+    cv2.setNumThreads(2)
+    block = single_threaded()
+    block.__enter__()
+    assert cv2.getNumThreads() == 1
+    del block
+    assert cv2.getNumThreads() == 2
