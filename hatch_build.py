@@ -50,8 +50,8 @@ PLATFORMS = ("linux-x86_64", "linux-aarch64", "macosx-10.13-x86_64", "macosx-11.
 # rounds once instead of twice, so weights would differ from Pillow's.
 # The kernel needs no C library. Functions begin at multiples of 64 bytes: elsewhere float passes take 10 % longer.
 FLAGS = [
-    *["-O3", "-std=c11", "-ffreestanding", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"],
-    *["-falign-functions=64", "-Wall", "-Wextra"],
+    *["-O3", "-std=c11", "-ffreestanding", "-fno-stack-protector", "-fPIC", "-fvisibility=hidden"],
+    *["-ffp-contract=off", "-falign-functions=64", "-Wall", "-Wextra"],
 ]
 
 # A compiler without a linker, or without headers of its own, does not compile this. Windows calls the second

@@ -132,7 +132,8 @@ def fit_many(
         raise OptionError("out", f'None with return_as="{return_as}"', describe(out))
     source = _as_images(images)
     streams = return_as == "generator"
-    run = runner(backend, n_jobs, source, in_place=out is not None or streams, streams=streams)
+    in_place = out is not None or streams
+    run = runner(backend, n_jobs, source, all_there=_is_all_there(source), in_place=in_place, streams=streams)
     if return_as == "array":
         return _into_rows(source, spec, run, out)
     results = run(_groups(enumerate(source), source, run.jobs), _Results(spec))
@@ -235,9 +236,14 @@ def _as_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any)
     return out
 
 
+def _is_all_there(source: Any) -> bool:
+    """Return whether images are in memory, and are not made while they are asked for."""
+    return isinstance(source, (list, tuple, np.ndarray))
+
+
 def _groups(numbered: Iterator[Item], source: Any, jobs: int) -> Iterator[list[Item]]:
     """Yield images in groups: small arrays that are all there together, whatever else alone."""
-    known = len(source) if isinstance(source, (list, tuple, np.ndarray)) else 1
+    known = len(source) if _is_all_there(source) else 1
     most = 1 if jobs == 1 else min(max(1, known // (AHEAD * jobs)), _MOST_TOGETHER)
     group: list[Item] = []
     samples = 0

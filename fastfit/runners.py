@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeAlias, TypeVar
 
-import numpy as np
-
 from fastfit.errors import OptionError, describe
 from fastfit.threads import cores
 from fastfit.types import Image, as_integer
@@ -33,15 +31,15 @@ class _Threads:
 
     shares_memory = True
 
-    def __init__(self, n_jobs: int | None, source: Any, *, streams: bool) -> None:
+    def __init__(self, n_jobs: int | None, source: Any, *, all_there: bool) -> None:
         most = max(1, len(source)) if hasattr(source, "__len__") else sys.maxsize
-        # Whoever takes results one by one, or makes images one by one, has other work to do meanwhile.
-        self.all_there = not streams and isinstance(source, (list, tuple, np.ndarray))
+        self.all_there = all_there
         self.jobs = min(_as_jobs(-1 if n_jobs is None else n_jobs), most)
 
     def __call__(self, groups: Iterator[list[Item]], fitter: Fitter) -> Iterator[list[Image]]:
         if self.jobs == 1:
             return _opened(map(fitter, groups))
+        # Whoever takes results one by one, or makes images one by one, has other work to do meanwhile.
         if self.all_there:
             return _together([*groups], fitter, self.jobs)
         return _ahead(groups, fitter, self.jobs)
@@ -89,7 +87,9 @@ def _opened(groups: Iterator[Done]) -> Iterator[list[Image]]:
 Runner: TypeAlias = _Threads | _Joblib
 
 
-def runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool, streams: bool) -> Runner:
+def runner(
+    backend: str, n_jobs: int | None, source: Any, *, all_there: bool, in_place: bool, streams: bool
+) -> Runner:
     """Return who works on groups of images, by the options of `fastfit.fit_many`.
 
     Raises
@@ -98,7 +98,7 @@ def runner(backend: str, n_jobs: int | None, source: Any, *, in_place: bool, str
         `backend` or `n_jobs` is wrong, or joblib works in processes and results are wanted `in_place`.
     """
     if backend == "threads":
-        return _Threads(n_jobs, source, streams=streams)
+        return _Threads(n_jobs, source, all_there=all_there and not streams)
     if backend != "joblib":
         raise OptionError("backend", "threads or joblib", describe(backend))
     found = _Joblib(n_jobs, streams=streams)

@@ -34,8 +34,8 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 
 def contract(run: Mapping[str, Any]) -> str:
     """Return the contract that a run's pixels keep, by the row that describes the run: see `fastfit.PIXELS`."""
-    found: str = run.get("pixels", _UNNAMED)
-    return found
+    found = run.get("pixels")
+    return found if isinstance(found, str) else _UNNAMED
 
 
 def rows_of(path: str | os.PathLike[str]) -> Iterator[tuple[int, Row]]:

@@ -1,7 +1,6 @@
 /* How rows of the result are stored: as they are, by a table, or scaled. */
 #include "kernel.h"
 
-
 /* Round a float to half precision, halves to even; what is too large becomes infinite. */
 static uint16_t half_float(float value) {
     uint32_t bits;

@@ -6,7 +6,6 @@
    where height comes first, by a pass across of some such lines. */
 #include "kernel.h"
 
-
 enum { MOST_BYTES = 1 << 20 }; /* of the rows at work, where strips can be narrower; from a sweep of 256 kB to 4 MB */
 enum { LEAST_COLUMNS = 16 };
 

@@ -110,7 +110,7 @@ typedef struct {
 
 /* A pass across makes pixels [from, to) of the result, packed, of each row; it may write PADDING bytes behind them.
    Only the portable level takes more than 4 channels, and axes of more than MOST_CHUNKED lines of a chunk.
-   A pass down makes one row of `n` samples; `rows` are those that its line reads, of an even number for pairs.
+   A pass down makes one row of `n` samples; `rows` are those that its line reads, for pairs and quads of a multiple of their taps.
    `chunk` is working memory of `chunk_bytes`. */
 typedef void across_pass(const strip *s, const axis *a, int from, int to, uint8_t *const *dst, uint8_t *chunk);
 typedef void down_pass(const uint8_t *const *rows, int64_t n, const axis *a, int line, uint8_t *dst, uint8_t *chunk);
@@ -140,8 +140,8 @@ premultiplier premultiply, avx2_premultiply, neon_premultiply;
 unpremultiplier unpremultiply, avx2_unpremultiply, neon_unpremultiply;
 
 /* Passes across work on chunks of input lines, which stay in the first-level cache if groups of four lines of the result
-   read so few; if they read more than the most, they work sample by
-   sample. */
+   read so few; if they read more than the most, they work sample by sample. Levels that make eight lines at once have
+   entries of a third of CHUNK_LINE_BYTES a line, at most. */
 enum { LEAST_CHUNKED = 512, MOST_CHUNKED = 8192, CHUNK_LINE_BYTES = 192 };
 int64_t chunk_bytes(const axis *a);
 int chunk_lines(const axis *a);
